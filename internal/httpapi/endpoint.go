@@ -1,0 +1,167 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/everpoint/everpoint/internal/apierror"
+	"github.com/everpoint/everpoint/internal/contract"
+)
+
+// decode reads the JSON body of an operation: its size, encoding and nesting are bounded, it must keep the contract, and
+// names that the contract does not know are refused. Its errors are *apierror.Error.
+func decode[T any](a *API, w http.ResponseWriter, r *http.Request, operationID string) (*T, error) {
+	body, err := a.readJSON(r)
+	if err != nil {
+		return nil, err
+	}
+	unknown, err := contract.Check(operationID, body)
+	if err != nil {
+		return nil, err
+	}
+	switch len(unknown) {
+	case 0:
+	case 1:
+		return nil, apierror.Invalidf("", "", "Unrecognized request argument supplied: %s", unknown[0])
+	default:
+		return nil, apierror.Invalidf("", "", "Unrecognized request arguments supplied: %s", strings.Join(unknown, ", "))
+	}
+	var v T
+	if err := json.Unmarshal(body, &v); err != nil {
+		return nil, badJSON(err)
+	}
+	return &v, nil
+}
+
+// readJSON reads a body that has to be JSON. What it is declared as does not matter, as at the vendor, unless it is
+// declared as a form: that client uses the wrong call, and is told so.
+func (a *API) readJSON(r *http.Request) ([]byte, error) {
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // what cannot be parsed is treated as JSON
+	if kind == "multipart/form-data" || kind == "application/x-www-form-urlencoded" {
+		return nil, apierror.Invalidf("", "", "This endpoint takes a JSON body, but the request's Content-Type is '%s'. Send the parameters as one JSON object with 'Content-Type: application/json'.", kind)
+	}
+	body, err := a.readBody(r)
+	if err != nil {
+		return nil, err
+	}
+	if !utf8.Valid(body) {
+		return nil, badJSON(errors.New("it is not valid UTF-8"))
+	}
+	if deeper(body, a.o.MaxDepth) {
+		return nil, apierror.Invalidf("", "", "The JSON body of your request is nested too deeply: at most %d levels are allowed.", a.o.MaxDepth)
+	}
+	return body, nil
+}
+
+// readBody reads a whole body within the limits. One that declares a length over the limit is refused unread.
+func (a *API) readBody(r *http.Request) ([]byte, error) {
+	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
+		e := apierror.Invalidf("", "", "Content-Encoding '%.40s' is not supported. Send the body uncompressed.", enc)
+		e.Status = http.StatusUnsupportedMediaType
+		return nil, e
+	}
+	if r.ContentLength > a.o.MaxBody {
+		return nil, tooLarge(a.o.MaxBody, r.ContentLength)
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, a.o.MaxBody+1))
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		e := apierror.Invalidf("", "", "The body of your request arrived too slowly. Please retry.")
+		e.Status = http.StatusRequestTimeout
+		return nil, e
+	case err != nil:
+		e := apierror.Invalidf("", "", "The body of your request could not be read to its end. Please retry.")
+		e.Err = err
+		return nil, e
+	case int64(len(body)) > a.o.MaxBody:
+		return nil, tooLarge(a.o.MaxBody, int64(len(body)))
+	}
+	return body, nil
+}
+
+func tooLarge(limit, size int64) error {
+	return &apierror.Error{
+		Status: http.StatusRequestEntityTooLarge, Type: apierror.TypeServer,
+		Message: fmt.Sprintf("Maximum content size limit (%d) exceeded (%d bytes read)", limit, size),
+	}
+}
+
+// badJSON is the vendor's answer to a body that is not JSON, with the reason, which the vendor leaves out.
+func badJSON(cause error) error {
+	e := apierror.Invalidf("", "", "We could not parse the JSON body of your request. (HINT: the API expects a JSON object: %s.)", cause)
+	e.Err = cause
+	return e
+}
+
+// deeper tells whether brackets outside strings are nested deeper than limit. It is run before the body is parsed, since
+// parsers recurse. Bodies that are not JSON get some answer; parsing them fails later.
+func deeper(body []byte, limit int) bool {
+	depth, inString := 0, false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case inString:
+			switch c {
+			case '\\':
+				i++
+			case '"':
+				inString = false
+			}
+		case c == '"':
+			inString = true
+		case c == '{' || c == '[':
+			if depth++; depth > limit {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
+}
+
+// call makes a handler of a function that needs no more than the request's body and answers with JSON.
+func call[Req, Resp any](a *API, operationID string, fn func(ctx context.Context, req *Req) (Resp, error)) handlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		req, err := decode[Req](a, w, r, operationID)
+		if err != nil {
+			return err
+		}
+		resp, err := fn(r.Context(), req)
+		if err != nil {
+			return err
+		}
+		return writeJSON(w, http.StatusOK, resp)
+	}
+}
+
+// writeJSON answers with v. The error is v's, or the client's that went away; nothing has been written in the first case.
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	data, err := marshal(v)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, err = w.Write(data)
+	return err
+}
+
+// marshal is json.Marshal without the escapes of <, > and &, which real answers do not have.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
