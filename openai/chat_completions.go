@@ -32,6 +32,13 @@ type ChatCompletionRequest struct {
 	ParallelToolCalls   *bool              `json:"parallel_tool_calls"`
 	Functions           json.RawMessage    `json:"functions"`
 	FunctionCall        json.RawMessage    `json:"function_call"`
+	Modalities          []string           `json:"modalities"`
+	Audio               json.RawMessage    `json:"audio"`
+	Prediction          json.RawMessage    `json:"prediction"`
+	ReasoningEffort     *string            `json:"reasoning_effort"`
+	ServiceTier         *string            `json:"service_tier"`
+	Verbosity           *string            `json:"verbosity"`
+	WebSearchOptions    json.RawMessage    `json:"web_search_options"`
 }
 
 // StreamOptions are honoured only together with stream.
@@ -179,7 +186,9 @@ type ChatCompletionChunk struct {
 	Model             string            `json:"model"`
 	SystemFingerprint string            `json:"system_fingerprint"`
 	Choices           []ChatChunkChoice `json:"choices"`
-	Usage             *Usage            `json:"usage,omitempty"`
+	// Usage is absent, or null on every chunk but the last when the request asked for usage (wire-facts 5).
+	Usage       json.RawMessage `json:"usage,omitempty"`
+	Obfuscation string          `json:"obfuscation,omitempty"`
 }
 
 // ChatChunkChoice carries the next piece of one answer.

@@ -26,6 +26,11 @@ func (a *API) routes() []route {
 		{"GET /healthz", "getHealth", a.getHealth, true},
 		{"GET /readyz", "getReadiness", a.getReadiness, true},
 		{"GET /metrics", "getMetrics", a.getMetrics, true},
+		{"POST /v1/chat/completions", "createChatCompletion", a.createChatCompletion, false},
+		{"POST /v1/completions", "createCompletion", a.createCompletion, false},
+		{"POST /v1/embeddings", "createEmbedding", a.createEmbedding, false},
+		{"GET /v1/models", "listModels", a.listModels, false},
+		{"GET /v1/models/{model...}", "retrieveModel", a.retrieveModel, false},
 	}
 	for _, o := range toCome {
 		table = append(table, route{o.pattern, o.operation, o.answer, false})

@@ -126,9 +126,4 @@ var toCome = []comingOperation{
 	{"GET /v1/conversations/{conversation_id}", "getConversation", later},
 	{"DELETE /v1/conversations/{conversation_id}", "deleteConversation", later},
 	{"POST /v1/conversations/{conversation_id}", "updateConversation", later},
-	{"POST /v1/chat/completions", "createChatCompletion", later},
-	{"POST /v1/completions", "createCompletion", later},
-	{"POST /v1/embeddings", "createEmbedding", later},
-	{"GET /v1/models", "listModels", later},
-	{"GET /v1/models/{model...}", "retrieveModel", later},
 }
