@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/everpoint/everpoint/internal/config"
+	"github.com/everpoint/everpoint/internal/engines"
+)
+
+// openLibrary opens the models and engines of this user.
+func openLibrary(conf config.Config, logger *slog.Logger) (*engines.Library, error) {
+	return engines.Open(engines.LibraryOptions{
+		Dir: conf.Engines.Cache, Sources: conf.Engines.Sources, Folder: conf.Engines.Folder,
+		Offline: conf.Engines.Offline, LlamaServer: conf.Engines.LlamaServer, Logger: logger,
+	})
+}
+
+// library is openLibrary for commands that a person waits for: only warnings are worth a line beside the progress.
+func (a *app) library() (*engines.Library, config.Config, error) {
+	conf, err := a.config()
+	if err != nil {
+		return nil, config.Config{}, err
+	}
+	lib, err := openLibrary(conf, slog.New(slog.NewTextHandler(a.Err, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	return lib, conf, err
+}
+
+// newLogger logs as the configuration says.
+func newLogger(w io.Writer, c config.Log) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(strings.ToUpper(c.Level))); err != nil {
+		return nil, fmt.Errorf("log.level %q is none of debug, info, warn, error", c.Level)
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, o)), nil
+	}
+	return slog.New(slog.NewTextHandler(w, o)), nil
+}
+
+// chatModel is the id of the chat model that is fetched when nobody asks for a certain one.
+func chatModel(lib *engines.Library, conf config.Config, small bool) (string, error) {
+	if small {
+		for _, m := range lib.Models() {
+			if m.Small && m.Kind == engines.KindChat {
+				return m.ID, nil
+			}
+		}
+		return "", usagef("--small: the catalogue names no small chat model; leave --small out")
+	}
+	id := conf.Models.Chat
+	for range len(conf.Models.Names) + 1 { // names may stand for names; Load has refused circles
+		name, ok := conf.Models.Names[id]
+		if !ok || name.Target == "" {
+			break
+		}
+		id = name.Target
+	}
+	return id, nil
+}
+
+// defaultModels are those that a server without further configuration needs: one that chats, one that embeds.
+func defaultModels(lib *engines.Library, conf config.Config, small bool) ([]string, error) {
+	chat, err := chatModel(lib, conf, small)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	if _, ok := lib.Model(chat); ok { // otherwise it is a file or a server of the user's own: nothing to fetch
+		ids = append(ids, chat)
+	}
+	for _, m := range lib.Models() {
+		if m.Default && m.Kind == engines.KindEmbedding {
+			ids = append(ids, m.ID)
+		}
+	}
+	return ids, nil
+}
