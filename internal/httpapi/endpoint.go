@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -43,10 +42,10 @@ func decode[T any](a *API, w http.ResponseWriter, r *http.Request, operationID s
 }
 
 // readJSON reads a body that has to be JSON. What it is declared as does not matter, as at the vendor, unless it is
-// declared as a form: that client uses the wrong call, and is told so.
+// declared as multipart: that client uses the wrong call, and is told so. (curl -d declares its JSON a urlencoded form.)
 func (a *API) readJSON(r *http.Request) ([]byte, error) {
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // what cannot be parsed is treated as JSON
-	if kind == "multipart/form-data" || kind == "application/x-www-form-urlencoded" {
+	if kind == "multipart/form-data" {
 		return nil, apierror.Invalidf("", "", "This endpoint takes a JSON body, but the request's Content-Type is '%s'. Send the parameters as one JSON object with 'Content-Type: application/json'.", kind)
 	}
 	body, err := a.readBody(r)
@@ -126,21 +125,6 @@ func deeper(body []byte, limit int) bool {
 		}
 	}
 	return false
-}
-
-// call makes a handler of a function that needs no more than the request's body and answers with JSON.
-func call[Req, Resp any](a *API, operationID string, fn func(ctx context.Context, req *Req) (Resp, error)) handlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		req, err := decode[Req](a, w, r, operationID)
-		if err != nil {
-			return err
-		}
-		resp, err := fn(r.Context(), req)
-		if err != nil {
-			return err
-		}
-		return writeJSON(w, http.StatusOK, resp)
-	}
 }
 
 // writeJSON answers with v. The error is v's, or the client's that went away; nothing has been written in the first case.
