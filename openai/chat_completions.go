@@ -186,9 +186,8 @@ type ChatCompletionChunk struct {
 	Model             string            `json:"model"`
 	SystemFingerprint string            `json:"system_fingerprint"`
 	Choices           []ChatChunkChoice `json:"choices"`
-	// Usage is absent, or null on every chunk but the last when the request asked for usage (wire-facts 5).
-	Usage       json.RawMessage `json:"usage,omitempty"`
-	Obfuscation string          `json:"obfuscation,omitempty"`
+	Usage             *Usage            `json:"usage,omitempty"` // in the last chunk alone, when the request asked for it
+	Obfuscation       string            `json:"obfuscation,omitempty"`
 }
 
 // ChatChunkChoice carries the next piece of one answer.

@@ -76,14 +76,13 @@ func (p *Prompts) UnmarshalJSON(data []byte) error {
 
 // Completion is the answer of POST /v1/completions, and each event of a streamed one.
 type Completion struct {
-	ID      string             `json:"id"`
-	Object  string             `json:"object"` // "text_completion", chunks too
-	Created int64              `json:"created"`
-	Model   string             `json:"model"`
-	Choices []CompletionChoice `json:"choices"`
-	// Usage is absent on chunks, or null on all but the last when the request asked for usage.
-	Usage             json.RawMessage `json:"usage,omitempty"`
-	SystemFingerprint string          `json:"system_fingerprint"`
+	ID                string             `json:"id"`
+	Object            string             `json:"object"` // "text_completion", chunks too
+	Created           int64              `json:"created"`
+	Model             string             `json:"model"`
+	Choices           []CompletionChoice `json:"choices"`
+	Usage             *Usage             `json:"usage,omitempty"` // of a stream in its last event alone, when the request asked for it
+	SystemFingerprint string             `json:"system_fingerprint"`
 }
 
 // CompletionChoice is one text; choices are ordered prompt by prompt.

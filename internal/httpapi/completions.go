@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
 	"net/http"
 	"strings"
@@ -205,28 +204,20 @@ func (c *completionAnswer) whole(w http.ResponseWriter, events iter.Seq2[upstrea
 		}
 		c.take(event)
 	}
-	answer := c.object(nil)
+	answer := c.object()
 	for i := range c.choices {
 		choice := &c.choices[i]
 		answer.Choices = append(answer.Choices, openai.CompletionChoice{
 			Text: choice.text.String(), Index: i, Logprobs: choice.logprobs, FinishReason: &choice.finish,
 		})
 	}
-	var err error
-	if answer.Usage, err = json.Marshal(c.usage); err != nil {
-		return err
-	}
+	answer.Usage = &c.usage
 	return writeJSON(w, http.StatusOK, answer)
 }
 
 // stream sends the events as they come, as chatAnswer.stream does.
 func (c *completionAnswer) stream(w http.ResponseWriter, r *http.Request, events iter.Seq2[upstream.Event, error]) error {
 	s := newStream(w, r)
-	includeUsage := c.req.StreamOptions != nil && number(c.req.StreamOptions.IncludeUsage, false)
-	null := json.RawMessage(nil)
-	if includeUsage {
-		null = json.RawMessage("null")
-	}
 	for event, err := range events {
 		if err != nil {
 			return err
@@ -236,7 +227,7 @@ func (c *completionAnswer) stream(w http.ResponseWriter, r *http.Request, events
 		if event.FinishReason != "" {
 			choice.FinishReason = &event.FinishReason
 		}
-		chunk := c.object(null)
+		chunk := c.object()
 		chunk.Choices = append(chunk.Choices, choice)
 		if err := s.Send(chunk); err != nil {
 			return err
@@ -244,21 +235,19 @@ func (c *completionAnswer) stream(w http.ResponseWriter, r *http.Request, events
 		c.choices[event.Choice].text.Reset()
 		c.choices[event.Choice].logprobs = nil
 	}
-	if includeUsage {
-		usage, err := json.Marshal(c.usage)
-		if err != nil {
-			return err
-		}
-		if err := s.Send(c.object(usage)); err != nil {
+	if c.req.StreamOptions != nil && number(c.req.StreamOptions.IncludeUsage, false) {
+		last := c.object()
+		last.Usage = &c.usage
+		if err := s.Send(last); err != nil {
 			return err
 		}
 	}
 	return s.Done()
 }
 
-func (c *completionAnswer) object(usage json.RawMessage) openai.Completion {
+func (c *completionAnswer) object() openai.Completion {
 	return openai.Completion{
 		ID: c.id, Object: "text_completion", Created: c.created, Model: c.req.Model,
-		Choices: []openai.CompletionChoice{}, Usage: usage, SystemFingerprint: c.fingerprint,
+		Choices: []openai.CompletionChoice{}, SystemFingerprint: c.fingerprint,
 	}
 }

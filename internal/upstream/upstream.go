@@ -84,7 +84,7 @@ func (u *Upstream) acquire(ctx context.Context, t *Target) (lease, error) {
 	if err != nil {
 		return lease{}, err
 	}
-	return lease{url: l.URL, key: l.Key, release: l.Release, fault: l.Fault}, nil
+	return lease{url: l.URL, key: l.Key, release: l.Release, fault: func(cause error) error { return l.Fault(cause) }}, nil
 }
 
 // post sends a JSON body and returns the answer when its status is 200, else an *apierror.Error. The caller closes the body.
