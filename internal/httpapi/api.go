@@ -45,15 +45,14 @@ type Options struct {
 
 // API serves every route. It is safe for concurrent use.
 type API struct {
-	store          *store.Store
-	upstream       *upstream.Upstream
-	logger         *slog.Logger
-	o              Options
-	bootstrap      *bootstrapKey // nil when there is none
-	metrics        *metrics
-	mux            *http.ServeMux
-	defaultProject defaultProject
-	draining       atomic.Bool
+	store     *store.Store
+	upstream  *upstream.Upstream
+	logger    *slog.Logger
+	o         Options
+	bootstrap *bootstrapKey // nil when there is none
+	metrics   *metrics
+	mux       *http.ServeMux
+	draining  atomic.Bool
 }
 
 // New makes an API. It touches neither the network nor the database.

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -11,7 +10,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/everpoint/everpoint/internal/apierror"
 	"github.com/everpoint/everpoint/internal/store"
@@ -43,21 +41,6 @@ func (b *bootstrapKey) matches(secret string) bool {
 	return hmac.Equal(sum[:], b.sum[:])
 }
 
-// defaultProject remembers the store's default project: it never changes, and is needed for every request without a key
-// of the store's.
-type defaultProject struct{ p atomic.Pointer[store.Project] }
-
-func (d *defaultProject) get(ctx context.Context, s *store.Store) (store.Project, error) {
-	if p := d.p.Load(); p != nil {
-		return *p, nil
-	}
-	p, err := s.DefaultProject(ctx)
-	if err == nil {
-		d.p.Store(&p)
-	}
-	return p, err
-}
-
 // authorize finds out whose request it is. Its errors are 401, and 403 for web pages that try to use a server without keys.
 func (a *API) authorize(x *exchange, r *http.Request) (err error) {
 	if x.route.public {
@@ -67,7 +50,7 @@ func (a *API) authorize(x *exchange, r *http.Request) (err error) {
 		if err := a.fromHere(r); err != nil {
 			return err
 		}
-		x.project, err = a.defaultProject.get(r.Context(), a.store)
+		x.project, err = a.store.DefaultProject(r.Context())
 		return err
 	}
 	secret := credential(r.Header)
@@ -80,7 +63,7 @@ func (a *API) authorize(x *exchange, r *http.Request) (err error) {
 	}
 	if a.bootstrap != nil && a.bootstrap.matches(secret) {
 		x.key = store.Key{ID: "bootstrap"}
-		x.project, err = a.defaultProject.get(r.Context(), a.store)
+		x.project, err = a.store.DefaultProject(r.Context())
 		return err
 	}
 	x.key, x.project, err = a.store.Authenticate(r.Context(), secret)

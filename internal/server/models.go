@@ -1,0 +1,70 @@
+package server
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/everpoint/everpoint/internal/config"
+	"github.com/everpoint/everpoint/internal/engines"
+	"github.com/everpoint/everpoint/internal/upstream"
+)
+
+// modelPlan is what the configuration means for the models of this machine.
+type modelPlan struct {
+	names     map[string]upstream.Name // the configured names
+	chat      string                   // what answers the vendor's chat names
+	embedding string                   // what answers the vendor's embedding names
+	pull      []string                 // ids to fetch in the background; none when offline
+}
+
+// resolveModels reads the model map. Files that it names become models of the library.
+func resolveModels(lib *engines.Library, cfg config.Config) (modelPlan, error) {
+	p := modelPlan{names: make(map[string]upstream.Name, len(cfg.Models.Names)), chat: cfg.Models.Chat}
+	for name, m := range cfg.Models.Names {
+		switch {
+		case m.Target != "":
+			p.names[name] = upstream.Name{Target: m.Target}
+		case m.File != "":
+			added, err := addFile(lib, m.File)
+			if err != nil {
+				return p, fmt.Errorf("models.names.%s.file: %w", name, err)
+			}
+			p.names[name] = upstream.Name{Target: added}
+		default:
+			p.names[name] = upstream.Name{URL: m.URL, Key: m.Key, Kind: m.Kind, Context: m.Context}
+		}
+	}
+	var wanted []string
+	id := p.chat
+	for range len(p.names) + 1 { // names may stand for names; config has refused circles
+		n, ok := p.names[id]
+		if !ok || n.Target == "" {
+			break
+		}
+		id = n.Target
+	}
+	if _, ok := lib.Model(id); ok {
+		wanted = append(wanted, id)
+	}
+	for _, m := range lib.Models() {
+		if m.Kind == engines.KindEmbedding && m.Default {
+			p.embedding = m.ID
+			wanted = append(wanted, m.ID)
+			break
+		}
+	}
+	if !cfg.Engines.Offline {
+		p.pull = wanted
+	}
+	return p, nil
+}
+
+// addFile makes a file a model unless it is one already, and gives the model's id.
+func addFile(lib *engines.Library, path string) (string, error) {
+	known := slices.IndexFunc(lib.Models(), func(m engines.Model) bool { return m.File == path })
+	if known >= 0 {
+		return lib.Models()[known].ID, nil
+	}
+	m, err := lib.Add(path)
+	return m.ID, err
+}
