@@ -68,6 +68,7 @@ as_owner() {
 	elif command -v setpriv >/dev/null; then
 		setpriv --reuid=nobody --regid="$(id -g nobody)" --clear-groups "$@"
 	else
+		# shellcheck disable=SC2016 # the inner shell expands it
 		su -m nobody -s /bin/sh -c 'exec "$0" "$@"' -- "$@"
 	fi
 }

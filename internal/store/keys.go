@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -152,26 +151,6 @@ func scanKey(row interface{ Scan(...any) error }, more ...any) (Key, error) {
 		key.RevokedAt = fromMillis(revokedAt.Int64)
 	}
 	return key, nil
-}
-
-// project gives a project by its id; it is a 404 *apierror.Error when there is none.
-func (s *Store) project(ctx context.Context, id string) (Project, error) {
-	p := Project{ID: id}
-	var createdAt int64
-	row := s.read.QueryRowContext(ctx, `SELECT name, created_at FROM projects WHERE id = $1`, id)
-	err := row.Scan(&p.Name, &createdAt)
-	if errors.Is(err, sql.ErrNoRows) {
-		return Project{}, noProject(id)
-	}
-	if err != nil {
-		return Project{}, fmt.Errorf("read a project: %w", err)
-	}
-	p.CreatedAt = fromMillis(createdAt)
-	return p, nil
-}
-
-func noProject(id string) error {
-	return apierror.NotFoundf("", "", "No project found with id '%s'.", id)
 }
 
 // lookupOf is what a row is found by. The fixed text in front makes it differ from every other digest of the secret, the

@@ -81,8 +81,7 @@ func (s *Store) version(ctx context.Context) int64 {
 }
 
 func (s *Store) runMigrations(ctx context.Context, files fs.FS) error {
-	provider, err := goose.NewProvider(s.dialect, s.write, files,
-		goose.WithDisableGlobalRegistry(true), goose.WithSlog(slog.New(slog.DiscardHandler)))
+	provider, err := newProvider(s, files)
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
@@ -90,4 +89,9 @@ func (s *Store) runMigrations(ctx context.Context, files fs.FS) error {
 		return fmt.Errorf("run the migrations: %w", err)
 	}
 	return nil
+}
+
+func newProvider(s *Store, files fs.FS) (*goose.Provider, error) {
+	return goose.NewProvider(s.dialect, s.write, files,
+		goose.WithDisableGlobalRegistry(true), goose.WithSlog(slog.New(slog.DiscardHandler)))
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/everpoint/everpoint/internal/apierror"
 )
 
 // Project owns keys, and later every other row. A key decides the project of a request.
@@ -47,4 +49,24 @@ func (s *Store) findDefaultProject(ctx context.Context) (Project, error) {
 	}
 	p.CreatedAt = fromMillis(createdAt)
 	return p, nil
+}
+
+// project gives a project by its id; it is a 404 *apierror.Error when there is none.
+func (s *Store) project(ctx context.Context, id string) (Project, error) {
+	p := Project{ID: id}
+	var createdAt int64
+	row := s.read.QueryRowContext(ctx, `SELECT name, created_at FROM projects WHERE id = $1`, id)
+	err := row.Scan(&p.Name, &createdAt)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Project{}, noProject(id)
+	}
+	if err != nil {
+		return Project{}, fmt.Errorf("read a project: %w", err)
+	}
+	p.CreatedAt = fromMillis(createdAt)
+	return p, nil
+}
+
+func noProject(id string) error {
+	return apierror.NotFoundf("", "", "No project found with id '%s'.", id)
 }
