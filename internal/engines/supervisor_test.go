@@ -1,0 +1,556 @@
+package engines
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/everpoint/everpoint/internal/apierror"
+)
+
+// newFake starts a supervisor of fake processes, to be used inside a synctest bubble.
+func newFake(t *testing.T, lib *fakeLibrary, o SupervisorOptions) (*Supervisor, *fakeProcesses) {
+	t.Helper()
+	s, f := newSupervisor(lib, o), &fakeProcesses{}
+	s.start, s.ready = f.start, f.wait
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
+	return s, f
+}
+
+func acquire(t *testing.T, s *Supervisor, id string) *Lease {
+	t.Helper()
+	l, err := s.Acquire(t.Context(), id)
+	if err != nil {
+		t.Fatalf("Acquire(%s): %v", id, err)
+	}
+	return l
+}
+
+// want503 checks that err is a 503 whose text for the client holds all the words.
+func want503(t *testing.T, err error, words ...string) *apierror.Error {
+	t.Helper()
+	e, ok := apierror.As(err)
+	if !ok || e.Status != 503 {
+		t.Fatalf("got %v, want a 503", err)
+	}
+	for _, word := range words {
+		if !strings.Contains(e.Message, word) {
+			t.Errorf("message %q lacks %q", e.Message, word)
+		}
+	}
+	return e
+}
+
+func state(t *testing.T, s *Supervisor, id string) State {
+	t.Helper()
+	for _, status := range s.Status() {
+		if status.Model == id {
+			return status.State
+		}
+	}
+	return ""
+}
+
+func wantState(t *testing.T, s *Supervisor, id string, want State) {
+	t.Helper()
+	synctest.Wait()
+	if got := state(t, s, id); got != want {
+		t.Fatalf("engine of %s is %s, want %s", id, got, want)
+	}
+}
+
+// request is an Acquire in the background.
+type request struct {
+	lease *Lease
+	err   error
+	done  chan struct{}
+}
+
+func ask(ctx context.Context, s *Supervisor, id string) *request {
+	r := &request{done: make(chan struct{})}
+	go func() {
+		r.lease, r.err = s.Acquire(ctx, id)
+		close(r.done)
+	}()
+	synctest.Wait() // it is in the queue now
+	return r
+}
+
+func (r *request) over() bool {
+	synctest.Wait()
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
+}
+
+func TestAcquireStartsOnDemandAndOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lib := newLibrary(t, "")
+		model := lib.models["a"]
+		model.Slots = 2
+		lib.models["a"] = model
+		s, f := newFake(t, lib, SupervisorOptions{})
+		if f.count() != 0 {
+			t.Fatal("an engine was started before anybody asked")
+		}
+		first, second := acquire(t, s, "a"), acquire(t, s, "a")
+		if f.count() != 1 {
+			t.Fatalf("%d processes for two slots of one model", f.count())
+		}
+		if first.URL == "" || first.Key == "" || first.Model.ID != "a" || first.EngineVersion != "fake 1" {
+			t.Fatalf("incomplete lease %+v", first)
+		}
+		third := ask(t.Context(), s, "a")
+		if third.over() {
+			t.Fatal("a third answer on two slots")
+		}
+		if status := s.Status()[0]; status.Busy != 2 || status.Queue != 1 || status.State != StateReady {
+			t.Fatalf("status %+v", status)
+		}
+		first.Release()
+		first.Release() // a second time must not free a second slot
+		if !third.over() || third.err != nil {
+			t.Fatalf("a free slot was not given: %v", third.err)
+		}
+		if fourth := ask(t.Context(), s, "a"); fourth.over() {
+			t.Fatal("a slot was given twice")
+		}
+		second.Release()
+		third.lease.Release()
+	})
+}
+
+func TestAcquireUnknownModel(t *testing.T) {
+	s := newSupervisor(newLibrary(t, ""), SupervisorOptions{})
+	_, err := s.Acquire(t.Context(), "nope")
+	if e, ok := apierror.As(err); !ok || e.Status != 404 || e.Code != "model_not_found" {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestQueueIsFirstComeFirstServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newFake(t, newLibrary(t, ""), SupervisorOptions{})
+		lease := acquire(t, s, "a")
+		var requests []*request
+		for range 8 {
+			requests = append(requests, ask(t.Context(), s, "a"))
+		}
+		for i, r := range requests {
+			lease.Release()
+			for j, other := range requests {
+				if other.over() != (j <= i) {
+					t.Fatalf("after %d releases, request %d is over: %v", i+1, j, other.over())
+				}
+			}
+			lease = r.lease
+		}
+		lease.Release()
+	})
+}
+
+func TestQueueIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newFake(t, newLibrary(t, ""), SupervisorOptions{})
+		lease := acquire(t, s, "a")
+		requests := make([]*request, queueLimit)
+		for i := range requests {
+			requests[i] = ask(t.Context(), s, "a")
+		}
+		_, err := s.Acquire(t.Context(), "a")
+		if e := want503(t, err, "currently overloaded"); e.RetryAfter != time.Second {
+			t.Errorf("Retry-After %v", e.RetryAfter)
+		}
+		for _, r := range requests {
+			lease.Release()
+			<-r.done
+			if r.err != nil {
+				t.Fatal(r.err)
+			}
+			lease = r.lease
+		}
+		lease.Release()
+		acquire(t, s, "a").Release()
+	})
+}
+
+func TestCancelLeavesTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newFake(t, newLibrary(t, ""), SupervisorOptions{})
+		lease := acquire(t, s, "a")
+		ctx, cancel := context.WithCancel(t.Context())
+		impatient, next := ask(ctx, s, "a"), ask(t.Context(), s, "a")
+		cancel()
+		if !impatient.over() || !errors.Is(impatient.err, context.Canceled) {
+			t.Fatalf("a cancelled request still waits: %v", impatient.err)
+		}
+		if queue := s.Status()[0].Queue; queue != 1 {
+			t.Fatalf("%d in the queue", queue)
+		}
+		lease.Release()
+		if !next.over() || next.err != nil {
+			t.Fatal("the request behind a cancelled one got no slot")
+		}
+		next.lease.Release()
+	})
+}
+
+// TestCancelAtTheSameMomentLosesNoSlot has requests give up just when their turn comes, many times.
+func TestCancelAtTheSameMomentLosesNoSlot(t *testing.T) {
+	lib := newLibrary(t, "")
+	s, f := newSupervisor(lib, SupervisorOptions{}), &fakeProcesses{}
+	s.start, s.ready = f.start, f.wait
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	var requests sync.WaitGroup
+	for range 50 {
+		requests.Go(func() {
+			for range 50 {
+				ctx, cancel := context.WithCancel(t.Context())
+				gone := make(chan struct{})
+				go func() {
+					for range rand.N(2000) {
+					}
+					cancel()
+					close(gone)
+				}()
+				if l, err := s.Acquire(ctx, "a"); err == nil {
+					l.Release()
+				}
+				<-gone
+			}
+		})
+	}
+	requests.Wait()
+	if status := s.Status()[0]; status.Busy != 0 || status.Queue != 0 {
+		t.Fatalf("after all have left: %+v", status)
+	}
+	acquire(t, s, "a").Release()
+}
+
+func TestCrashInMidAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, f := newFake(t, newLibrary(t, ""), SupervisorOptions{})
+		lease := acquire(t, s, "a")
+		queued := ask(t.Context(), s, "a")
+		f.crash()
+		<-lease.Died()
+		if e := lease.Fault(errors.New("connection reset")); e.Status != 502 || !strings.Contains(e.Message, "stopped while it worked") {
+			t.Fatalf("fault %v", e)
+		}
+		wantState(t, s, "a", StateBackoff)
+		<-queued.done // waits out the backoff on the bubble's clock
+		if queued.err != nil {
+			t.Fatalf("a request that was in the queue during the crash: %v", queued.err)
+		}
+		if f.count() != 2 {
+			t.Fatalf("%d processes were started", f.count())
+		}
+		lease.Release() // of the process that is gone: must not free the new one's slot
+		if status := s.Status()[0]; status.Busy != 1 || status.Restarts != 1 || status.State != StateReady {
+			t.Fatalf("status %+v", status)
+		}
+		queued.lease.Release()
+	})
+}
+
+func TestFaultKillsAnEngineThatDoesNotAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, f := newFake(t, newLibrary(t, ""), SupervisorOptions{})
+		lease := acquire(t, s, "a")
+		if e := lease.Fault(errors.New("broken pipe")); e.Status != 502 {
+			t.Fatal(e)
+		}
+		wantState(t, s, "a", StateReady) // it is healthy: one bad connection is no reason
+		f.ready = func(ctx context.Context, _ *process) error { <-ctx.Done(); return ctx.Err() }
+		if e := lease.Fault(errors.New("timeout")); e.Status != 502 {
+			t.Fatal(e)
+		}
+		wantState(t, s, "a", StateBackoff)
+		f.ready = nil
+		lease.Release()
+		acquire(t, s, "a").Release()
+	})
+}
+
+func TestBackoffGrowsAndACrashLoopIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, f := newFake(t, newLibrary(t, ""), SupervisorOptions{})
+		pause := firstBackoff
+		for n := 1; n <= 9; n++ {
+			lease := acquire(t, s, "a")
+			crashed := time.Now()
+			f.crash()
+			synctest.Wait()
+			lease.Release()
+			if n >= crashLoop {
+				wantState(t, s, "a", StateFailed)
+				_, err := s.Acquire(t.Context(), "a")
+				e := want503(t, err, "`a`", "`everpoint engines doctor`")
+				if e.RetryAfter <= 0 || e.RetryAfter > pause+time.Second {
+					t.Errorf("after failure %d, Retry-After %v", n, e.RetryAfter)
+				}
+				time.Sleep(pause) // the bubble's clock
+			}
+			acquire(t, s, "a").Release()
+			if waited := f.at[len(f.at)-1].Sub(crashed); waited < pause/2 || waited > pause {
+				t.Errorf("after failure %d the next start came after %v, want %v to %v", n, waited, pause/2, pause)
+			}
+			pause = min(2*pause, longestBackoff)
+		}
+		time.Sleep(provenAfter)
+		f.crash()
+		wantState(t, s, "a", StateBackoff) // it had run for long: the count begins again
+		acquire(t, s, "a").Release()
+	})
+}
+
+func TestNeverReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, f := newFake(t, newLibrary(t, ""), SupervisorOptions{StartTimeout: 7 * time.Second})
+		f.ready = func(ctx context.Context, _ *process) error { <-ctx.Done(); return ctx.Err() }
+		began := time.Now()
+		_, err := s.Acquire(t.Context(), "a")
+		want503(t, err, "`a`", "7s", "`everpoint engines doctor`")
+		if took := time.Since(began); took != 7*time.Second {
+			t.Errorf("took %v", took)
+		}
+		select {
+		case <-f.started[0].done:
+		default:
+			t.Error("the process was not killed")
+		}
+		if s.used != 0 {
+			t.Errorf("%d bytes of memory are still reserved", s.used)
+		}
+	})
+}
+
+func TestIdleUnload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, f := newFake(t, newLibrary(t, ""), SupervisorOptions{Idle: time.Minute})
+		acquire(t, s, "a").Release()
+		time.Sleep(40 * time.Second)
+		acquire(t, s, "a").Release() // which begins the minute again
+		time.Sleep(40 * time.Second)
+		lease := acquire(t, s, "a")
+		time.Sleep(2 * time.Minute)
+		wantState(t, s, "a", StateReady) // never in the middle of an answer
+		lease.Release()
+		time.Sleep(59 * time.Second)
+		wantState(t, s, "a", StateReady)
+		time.Sleep(2 * time.Second)
+		wantState(t, s, "a", StateStopped)
+		if s.used != 0 {
+			t.Errorf("%d bytes of memory are still reserved", s.used)
+		}
+		acquire(t, s, "a").Release()
+		if f.count() != 2 {
+			t.Errorf("%d starts", f.count())
+		}
+	})
+}
+
+func TestIdleZeroNeverUnloads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newFake(t, newLibrary(t, ""), SupervisorOptions{})
+		acquire(t, s, "a").Release()
+		time.Sleep(1000 * time.Hour)
+		wantState(t, s, "a", StateReady)
+	})
+}
+
+func TestFetchOnceForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lib := newLibrary(t, "")
+		lib.missing["a"], lib.noEngine = true, true
+		arrived := make(chan struct{})
+		lib.pull = func(context.Context) error { <-arrived; return nil }
+		s, f := newFake(t, lib, SupervisorOptions{})
+		var requests []*request
+		for range 5 {
+			requests = append(requests, ask(t.Context(), s, "a"))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		bounded := ask(ctx, s, "a")
+		wantState(t, s, "a", StatePulling)
+		<-bounded.done
+		if !errors.Is(bounded.err, context.DeadlineExceeded) {
+			t.Fatalf("a request with a deadline: %v", bounded.err)
+		}
+		close(arrived)
+		for _, r := range requests {
+			<-r.done
+			if r.err != nil {
+				t.Fatal(r.err)
+			}
+			r.lease.Release()
+		}
+		if lib.pulls != 1 || lib.installs != 1 || f.count() != 1 {
+			t.Fatalf("%d pulls, %d installs, %d starts", lib.pulls, lib.installs, f.count())
+		}
+	})
+}
+
+func TestFetchFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lib := newLibrary(t, "")
+		lib.missing["a"] = true
+		s, f := newFake(t, lib, SupervisorOptions{})
+		lib.pull = func(context.Context) error { return apierror.Unavailablef("model_unavailable", "No source has it.") }
+		_, err := s.Acquire(t.Context(), "a")
+		want503(t, err, "No source has it.") // the library's own words
+		lib.pull = func(context.Context) error { return errors.New("disk on fire") }
+		_, err = s.Acquire(t.Context(), "a")
+		e := want503(t, err, "`a`", "`everpoint models pull a`")
+		if strings.Contains(e.Message, "fire") {
+			t.Errorf("the client is told an internal cause: %q", e.Message)
+		}
+		wantState(t, s, "a", StateStopped)
+		lib.pull = func(context.Context) error { return nil }
+		acquire(t, s, "a").Release()
+		if f.count() != 1 || lib.pulls != 3 {
+			t.Errorf("%d starts, %d pulls", f.count(), lib.pulls)
+		}
+	})
+}
+
+func TestStartPullsInTheBackground(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lib := newLibrary(t, "")
+		lib.missing["a"], lib.missing["b"] = true, true
+		lib.pull = func(context.Context) error { return nil }
+		s, f := newFake(t, lib, SupervisorOptions{Pull: []string{"a", "c", "not known"}})
+		synctest.Wait()
+		if lib.pulls != 1 || lib.missing["a"] || !lib.missing["b"] {
+			t.Fatalf("%d pulls, missing %v", lib.pulls, lib.missing)
+		}
+		if f.count() != 0 {
+			t.Fatal("a background pull loaded the model")
+		}
+		wantState(t, s, "a", StateStopped)
+	})
+}
+
+func TestStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lib := newLibrary(t, "")
+		lib.missing["c"] = true
+		lib.pull = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		s, f := newFake(t, lib, SupervisorOptions{Memory: 10})
+		lease := acquire(t, s, "a")
+		var waiting []*request
+		for _, id := range []string{"a", "b", "c"} { // for a slot, for memory, for a pull
+			waiting = append(waiting, ask(t.Context(), s, id))
+		}
+		s.Stop()
+		s.Stop()
+		for _, r := range waiting {
+			<-r.done
+			want503(t, r.err, "shutting down")
+		}
+		<-lease.Died()
+		lease.Release()
+		if f.count() != 1 {
+			t.Errorf("%d starts", f.count())
+		}
+		_, err := s.Acquire(t.Context(), "a")
+		want503(t, err, "shutting down")
+	})
+}
+
+func TestStopWhileLoading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, f := newFake(t, newLibrary(t, ""), SupervisorOptions{})
+		f.ready = func(ctx context.Context, _ *process) error { <-ctx.Done(); return ctx.Err() }
+		r := ask(t.Context(), s, "a")
+		wantState(t, s, "a", StateLoading)
+		s.Stop()
+		<-r.done
+		want503(t, r.err, "shutting down")
+		<-f.started[0].done
+	})
+}
+
+func TestAcquireBeforeStart(t *testing.T) {
+	s := newSupervisor(newLibrary(t, ""), SupervisorOptions{})
+	if _, err := s.Acquire(t.Context(), "a"); !errors.Is(err, errNotStarted) {
+		t.Fatal(err)
+	}
+	s.Stop()
+}
+
+// TestEverythingAtOnce throws requests, crashes and cancellations at three models that do not fit together, and checks
+// that nothing is lost.
+func TestEverythingAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, f := newFake(t, newLibrary(t, ""), SupervisorOptions{Memory: 20, Idle: 3 * time.Second})
+		var requests sync.WaitGroup
+		for range 30 {
+			requests.Go(func() {
+				for range 20 {
+					ctx, cancel := context.WithTimeout(t.Context(), rand.N(time.Minute))
+					l, err := s.Acquire(ctx, []string{"a", "b", "c"}[rand.N(3)])
+					if err == nil {
+						time.Sleep(rand.N(time.Second))
+						if rand.N(20) == 0 {
+							l.process.signal(0)
+						}
+						l.Release()
+					} else if e, ok := apierror.As(err); (!ok || e.Status != 503) && ctx.Err() == nil {
+						t.Errorf("unexpected: %v", err)
+					}
+					cancel()
+				}
+			})
+		}
+		requests.Wait()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, e := range s.engines {
+			if e.busy != 0 || len(e.waiters) != 0 || e.process != nil || e.bringing || e.reserved != 0 {
+				t.Errorf("%s after the storm: %+v", e.model.ID, e)
+			}
+		}
+		if s.used != 0 || len(s.queue) != 0 {
+			t.Errorf("%d bytes in use, %d wait for memory", s.used, len(s.queue))
+		}
+		if f.count() < 3 {
+			t.Errorf("only %d starts", f.count())
+		}
+	})
+}
+
+func TestStatusIsOrdered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newFake(t, newLibrary(t, ""), SupervisorOptions{})
+		for _, id := range []string{"c", "a", "b"} {
+			acquire(t, s, id).Release()
+		}
+		var ids []string
+		for _, status := range s.Status() {
+			ids = append(ids, fmt.Sprint(status.Model, status.Slots, status.Memory))
+		}
+		if !slices.Equal(ids, []string{"a1 10", "b1 10", "c1 10"}) {
+			t.Fatal(ids)
+		}
+	})
+}
