@@ -14,6 +14,7 @@ import (
 
 	"github.com/everpoint/everpoint/internal/apierror"
 	"github.com/everpoint/everpoint/internal/config"
+	"github.com/everpoint/everpoint/internal/engines"
 )
 
 // The exit codes of the program.
@@ -65,6 +66,9 @@ func Main(ctx context.Context, args []string, sys System) (code int) {
 			panic(r)
 		}
 	}()
+	if len(args) > 0 && args[0] == engines.GuardCommand { // not for people, and its arguments are another program's
+		return engines.Guard(args[1:])
+	}
 	var g grammar
 	parser, err := kong.New(&g,
 		kong.Name("everpoint"),

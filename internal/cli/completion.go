@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"os"
-	"strings"
 )
 
 // completionScripts hand the line to everpoint itself, which answers with what may follow (see Main).
@@ -35,6 +34,6 @@ func (c *completionCmd) Run(a *app) error {
 	if err != nil {
 		return fmt.Errorf("this program cannot tell where it lies, so no shell could call it: %w", err)
 	}
-	a.printf(completionScripts[c.Shell], "'"+strings.ReplaceAll(self, "'", `'\''`)+"'")
+	a.printf(completionScripts[c.Shell], quoted(self))
 	return nil
 }

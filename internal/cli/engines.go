@@ -40,7 +40,7 @@ type enginesListCmd struct {
 
 // Run prints a row for each engine.
 func (c *enginesListCmd) Run(a *app) error {
-	lib, _, err := a.library()
+	lib, _, err := a.library(a.Err)
 	if err != nil {
 		return err
 	}
@@ -66,24 +66,23 @@ type enginesInstallCmd struct {
 
 // Run installs, unless the engine is here already and no build was asked for.
 func (c *enginesInstallCmd) Run(ctx context.Context, a *app) error {
-	lib, _, err := a.library()
+	shown := newProgress(a.Out)
+	defer shown.close()
+	lib, _, err := a.library(shown)
 	if err != nil {
 		return err
 	}
 	if command, ok := lib.Engine(c.Engine); ok && !c.Build {
-		a.printf("%s: here already (%s %s, %s)\n", c.Engine, command.Kind, command.Version, command.Path)
+		shown.printf("%s: here already (%s %s, %s)\n", c.Engine, command.Kind, command.Version, command.Path)
 		return nil
 	}
-	shown := newProgress(a.Out)
-	err = lib.InstallEngine(ctx, c.Engine, c.Build, shown.update)
-	shown.close()
-	if err != nil {
+	if err := lib.InstallEngine(ctx, c.Engine, c.Build, shown.update); err != nil {
 		return fmt.Errorf("cannot install the engine %s: %w", c.Engine, err)
 	}
 	command, ok := lib.Engine(c.Engine)
 	if !ok {
 		return fmt.Errorf("the engine %s was installed but does not start; see what is wrong with: everpoint engines doctor", c.Engine)
 	}
-	a.printf("%s: ready (%s %s)\n", c.Engine, command.Kind, command.Version)
+	shown.printf("%s: ready (%s %s)\n", c.Engine, command.Kind, command.Version)
 	return nil
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,15 +19,38 @@ func openLibrary(conf config.Config, logger *slog.Logger) (*engines.Library, err
 	})
 }
 
-// library is openLibrary for commands that a person waits for: only warnings are worth a line beside the progress.
-func (a *app) library() (*engines.Library, config.Config, error) {
+// library is openLibrary for commands that a person waits for; warnings go to notes.
+func (a *app) library(notes io.Writer) (*engines.Library, config.Config, error) {
 	conf, err := a.config()
 	if err != nil {
 		return nil, config.Config{}, err
 	}
-	lib, err := openLibrary(conf, slog.New(slog.NewTextHandler(a.Err, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	lib, err := openLibrary(conf, slog.New(noteHandler{notes}))
 	return lib, conf, err
 }
+
+// noteHandler writes warnings as lines for a person. Errors are left out: the command reports them as it ends.
+type noteHandler struct{ w io.Writer }
+
+// Enabled picks warnings.
+func (h noteHandler) Enabled(_ context.Context, l slog.Level) bool { return l == slog.LevelWarn }
+
+// Handle writes the message and its facts on one line.
+func (h noteHandler) Handle(_ context.Context, r slog.Record) error {
+	line := "everpoint: " + r.Message
+	r.Attrs(func(attr slog.Attr) bool {
+		line += fmt.Sprintf(", %s: %v", attr.Key, attr.Value)
+		return true
+	})
+	_, err := io.WriteString(h.w, line+"\n")
+	return err
+}
+
+// WithAttrs does nothing: the library does not use it.
+func (h noteHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
+
+// WithGroup does nothing: the library does not use it.
+func (h noteHandler) WithGroup(string) slog.Handler { return h }
 
 // newLogger logs as the configuration says.
 func newLogger(w io.Writer, c config.Log) (*slog.Logger, error) {

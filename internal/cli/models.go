@@ -34,7 +34,7 @@ type modelsListCmd struct {
 
 // Run prints a row for each model.
 func (c *modelsListCmd) Run(a *app) error {
-	lib, _, err := a.library()
+	lib, _, err := a.library(a.Err)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,9 @@ type modelsPullCmd struct {
 
 // Run fetches one model after the other: each then has the whole line, and the first is usable soonest.
 func (c *modelsPullCmd) Run(ctx context.Context, a *app) error {
-	lib, conf, err := a.library()
+	shown := newProgress(a.Out)
+	defer shown.close()
+	lib, conf, err := a.library(shown)
 	if err != nil {
 		return err
 	}
@@ -76,16 +78,14 @@ func (c *modelsPullCmd) Run(ctx context.Context, a *app) error {
 	}
 	for _, id := range ids {
 		if path, ok := lib.Path(id); ok {
-			a.printf("%s: here already (%s)\n", id, path)
+			shown.printf("%s: here already (%s)\n", id, path)
 			continue
 		}
-		shown := newProgress(a.Out)
 		m, err := lib.Pull(ctx, id, shown.update)
-		shown.close()
 		if err != nil {
 			return fmt.Errorf("cannot fetch the model %s: %w", id, err)
 		}
-		a.printf("%s: ready (%s)\n", m.ID, size(m.Size))
+		shown.printf("%s: ready\n", m.ID)
 	}
 	return nil
 }
@@ -96,7 +96,7 @@ type modelsRmCmd struct {
 
 // Run deletes each file and goes on past failures, so that one wrong name does not spare the others.
 func (c *modelsRmCmd) Run(a *app) error {
-	lib, _, err := a.library()
+	lib, _, err := a.library(a.Err)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ type modelsShowCmd struct {
 
 // Run prints a line for each fact.
 func (c *modelsShowCmd) Run(a *app) error {
-	lib, _, err := a.library()
+	lib, _, err := a.library(a.Err)
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,18 @@ func newProgress(w io.Writer) *progress {
 	return p
 }
 
+// Write puts lines above the bars.
+func (p *progress) Write(lines []byte) (int, error) {
+	if p.bars != nil {
+		return p.bars.Write(lines)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.out.Write(lines)
+}
+
+func (p *progress) printf(format string, args ...any) { _, _ = fmt.Fprintf(p, format, args...) }
+
 // update takes news of one fetch. It may be called from several goroutines.
 func (p *progress) update(u engines.Progress) {
 	p.mu.Lock()
