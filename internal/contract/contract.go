@@ -45,7 +45,7 @@ func Check(operationID string, body []byte) (unknown []string, err error) {
 		return nil, apierror.Invalidf("", "invalid_type", "Invalid type for the request body: expected an object, but got %s instead.", got(body, start))
 	}
 	c := checker{body: body}
-	c.path = c.segments[:0]
+	c.path = c.room[:0]
 	_, fault := c.value(op.node, start)
 	if fault == nil {
 		fault = c.late

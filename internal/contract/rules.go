@@ -44,8 +44,11 @@ type object struct {
 	values *node          // nil: tolerate
 }
 
-// loaded reads the rules once. They are part of the program, so a fault in them is a programming error.
-var loaded = sync.OnceValue(func() *rules {
+// loaded gives the rules, which are read at the first call.
+var loaded = sync.OnceValue(load)
+
+// load panics on a fault: the rules are part of the program.
+func load() *rules {
 	var file schema.File
 	if err := json.Unmarshal(requests, &file); err != nil {
 		panic("contract: requests.json: " + err.Error())
@@ -82,7 +85,7 @@ var loaded = sync.OnceValue(func() *rules {
 		r.operations[id] = operation{&nodes[op.Node], op.Optional}
 	}
 	return r
-})
+}
 
 // follow turns the indexes of tag into objects.
 func (n *node) follow(tag *schema.Tag) {

@@ -23,6 +23,9 @@ const noModel = "you must provide a model parameter"
 
 var noMinimum = map[string]any{"minItems": nil}
 
+// noSets lifts the demand for vector stores: servers answer file_search: {} themselves, and clients send it back.
+var noSets = map[string]any{"oneOf": nil}
+
 // lateContent is how the vendor words a chat message without content: a dotted index, no code, and only after all else
 // was found in order. Anything that stands in for the content of the role is listed first to last.
 func lateContent(members ...any) map[string]any {
@@ -78,6 +81,10 @@ var requestPatches = []patch{
 	{"CreateEmbeddingRequest/properties/model", map[string]any{"x-missing": noModel}, "the vendor's wording, see the chat request"},
 	{"CreateEmbeddingRequest/properties/input/oneOf/0", map[string]any{"minLength": 1.0}, "wire-facts 8: no empty string"},
 	{"CreateEmbeddingRequest/properties/input/oneOf/1/items", map[string]any{"minLength": 1.0}, "wire-facts 8: no empty string"},
+
+	{"OutputTextContent", map[string]any{"required": list("type", "text")}, "SDKs send back messages of versions without logprobs; annotations and logprobs say nothing to a model"},
+	{"CreateAssistantRequest/properties/tool_resources/anyOf/0/properties/file_search", noSets, "see noSets"},
+	{"CreateThreadRequest/properties/tool_resources/anyOf/0/properties/file_search", noSets, "see noSets"},
 
 	{"CompoundFilter/properties/filters/items/oneOf/1", map[string]any{"$recursiveRef": nil, "$ref": "#/components/schemas/CompoundFilter"},
 		"$recursiveRef belongs to a draft of JSON Schema that OpenAPI 3.1 does not use"},
