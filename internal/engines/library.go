@@ -6,9 +6,16 @@
 package engines
 
 import (
-	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
 )
 
 // The values of Model.Kind.
@@ -35,6 +42,7 @@ type Model struct {
 	Memory     int64    `json:"memory"`               // bytes resident when loaded, an estimate
 	Sources    []Source `json:"sources,omitempty"`
 	FIM        *FIM     `json:"fim,omitempty"`     // nil when the model cannot fill in the middle
+	Origin     string   `json:"origin,omitempty"`  // where the user got it: hf:owner/name:file or a path; empty for the catalogue's own
 	Default    bool     `json:"default,omitempty"` // fetched by a server that has no configuration
 	Small      bool     `json:"small,omitempty"`   // takes the place of the default chat model on small machines
 }
@@ -51,6 +59,7 @@ type Progress struct {
 	Name  string // what is being fetched: a model's id or an engine's name
 	Done  int64  // bytes
 	Total int64  // bytes; 0 while unknown
+	Steps bool   // Done and Total count steps of a build, not bytes
 }
 
 // EngineCommand is what starts an engine.
@@ -82,36 +91,141 @@ type LibraryOptions struct {
 // Library is the models and engines of one cache folder. Its methods may be called from many goroutines, and several
 // processes may share the folder.
 type Library struct {
-	o LibraryOptions
+	o      LibraryOptions
+	known  list
+	client *http.Client
+
+	// Tests set these.
+	freeSpace func(dir string) (int64, error)
+	retryWait time.Duration // before a download that was cut is taken up again
+
+	mu       sync.Mutex
+	flights  map[string]*flight // by model id, the pulls in progress in this process
+	added    []Model            // what added.json said at addedAt
+	addedAt  time.Time
+	versions map[string]string // of engine binaries, by path and modification time
 }
 
-// Open reads the catalogue and what the user added to the cache folder.
-func Open(o LibraryOptions) (*Library, error) { return &Library{o: o}, nil }
-
-// Models lists the catalogue, then what the user added, each by the catalogue's order or by id.
-func (l *Library) Models() []Model { return nil }
-
-// Model finds a model by its id.
-func (l *Library) Model(id string) (Model, bool) { return Model{}, false }
-
-// Path gives the model's file when it is whole on disk.
-func (l *Library) Path(id string) (string, bool) { return "", false }
-
-// Pull fetches a model: an id of the catalogue, or hf:owner/name:file.
-func (l *Library) Pull(ctx context.Context, id string, onProgress func(Progress)) (Model, error) {
-	return Model{}, errors.New("not written yet")
+// Open reads the catalogue and makes the cache folder.
+func Open(o LibraryOptions) (*Library, error) {
+	if o.Dir == "" {
+		return nil, errors.New("no cache folder is set for models and engines")
+	}
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	o.Dir = dir
+	if len(o.Sources) == 0 {
+		o.Sources = []string{SourceFolder, SourceHuggingFace, SourcePackages}
+	}
+	for _, s := range o.Sources {
+		if !slices.Contains([]string{SourceFolder, SourceHuggingFace, SourcePackages}, s) {
+			return nil, fmt.Errorf("there is no source of models called %q; the sources are folder, huggingface and packages", s)
+		}
+	}
+	if o.HubURL == "" {
+		o.HubURL = "https://huggingface.co"
+	}
+	o.HubURL = strings.TrimRight(o.HubURL, "/")
+	if o.Python == "" {
+		o.Python = "python3"
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	known, err := catalogue()
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range []string{"models", "engines"} {
+		if err := os.MkdirAll(filepath.Join(o.Dir, d), 0o755); err != nil {
+			return nil, fmt.Errorf("the cache folder cannot be used: %w", err)
+		}
+	}
+	return &Library{
+		o: o, known: known, client: hubClient(), freeSpace: freeSpace, retryWait: time.Second,
+		flights: map[string]*flight{}, versions: map[string]string{},
+	}, nil
 }
 
-// Add makes a GGUF file that lies anywhere on this machine a model.
-func (l *Library) Add(path string) (Model, error) { return Model{}, errors.New("not written yet") }
-
-// Remove deletes a model's file; a model that the user added is forgotten as well.
-func (l *Library) Remove(id string) error { return errors.New("not written yet") }
-
-// InstallEngine installs an engine, or compiles it for this machine's CPU when build is set.
-func (l *Library) InstallEngine(ctx context.Context, name string, build bool, onProgress func(Progress)) error {
-	return errors.New("not written yet")
+// Models lists the catalogue in its own order, then what the user added, by id.
+func (l *Library) Models() []Model {
+	return append(slices.Clone(l.known.Models), l.userModels()...)
 }
 
-// Engine gives the command that starts an engine, when it is installed.
-func (l *Library) Engine(name string) (EngineCommand, bool) { return EngineCommand{}, false }
+// Model finds a model by its id, or by the hf:owner/name:file that it was pulled as.
+func (l *Library) Model(id string) (Model, bool) {
+	for _, m := range l.Models() {
+		if m.ID == id || m.Origin != "" && m.Origin == id {
+			return m, true
+		}
+	}
+	return Model{}, false
+}
+
+// file is where the model's file lies, or will lie.
+func (l *Library) file(m Model) string {
+	if filepath.IsAbs(m.File) {
+		return m.File
+	}
+	return filepath.Join(l.o.Dir, "models", m.File)
+}
+
+// Path gives the model's file when it is whole on disk. A file gets its name only after its hash was checked, so that
+// looking at its size is enough here; Verify reads it again.
+func (l *Library) Path(id string) (string, bool) {
+	m, ok := l.Model(id)
+	if !ok {
+		return "", false
+	}
+	path := l.file(m)
+	info, err := os.Stat(path)
+	return path, err == nil && info.Mode().IsRegular() && info.Size() == m.Size
+}
+
+// The values of Disk.State.
+const (
+	DiskReady   = "ready"
+	DiskPartial = "partial" // a pull began and can go on
+	DiskMissing = "missing"
+)
+
+// Disk is what a model takes up on disk.
+type Disk struct {
+	State string // one of the Disk constants
+	Path  string // of the file, there or not
+	Bytes int64  // on disk now
+}
+
+// Disk says how much of a model is on disk; an unknown id is missing.
+func (l *Library) Disk(id string) Disk {
+	m, ok := l.Model(id)
+	if !ok {
+		return Disk{State: DiskMissing}
+	}
+	d := Disk{State: DiskMissing, Path: l.file(m)}
+	if _, ok := l.Path(id); ok {
+		d.State, d.Bytes = DiskReady, m.Size
+	} else if info, err := os.Stat(d.Path + partialSuffix); err == nil {
+		d.State, d.Bytes = DiskPartial, info.Size()
+	}
+	return d
+}
+
+// Verify reads the model's whole file and compares it with the hash that it had when it came. A file that has changed is
+// deleted, unless it is the user's own, so that the next Pull brings it again.
+func (l *Library) Verify(id string) error {
+	m, ok := l.Model(id)
+	if !ok {
+		return fmt.Errorf("there is no model %q", id)
+	}
+	path := l.file(m)
+	if err := checkFile(path, m.Size, m.SHA256); err != nil {
+		if !filepath.IsAbs(m.File) && !errors.Is(err, os.ErrNotExist) {
+			err = errors.Join(err, os.Remove(path))
+		}
+		return fmt.Errorf("model %s: %w", id, err)
+	}
+	return nil
+}
