@@ -51,7 +51,7 @@ func (a *app) withKeys(ctx context.Context, do func(*store.Store, store.Project)
 }
 
 type keysCreateCmd struct {
-	Name string `arg:"" optional:"" default:"default" help:"A name for people to tell keys apart."`
+	Name string `help:"A name for people to tell keys apart." placeholder:"NAME"`
 	JSON bool   `name:"json" help:"Print JSON."`
 }
 
