@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/everpoint/everpoint/internal/apierror"
 	"github.com/everpoint/everpoint/internal/contract"
@@ -24,8 +23,8 @@ func decode[T any](a *API, w http.ResponseWriter, r *http.Request, operationID s
 		return nil, err
 	}
 	unknown, err := contract.Check(operationID, body)
-	if err != nil {
-		return nil, err
+	if e, ok := apierror.As(err); err != nil && (len(unknown) == 0 || ok && e.Code == "missing_required_parameter") {
+		return nil, err // the vendor reports what is missing first, what is unknown next, and then what is wrong
 	}
 	switch len(unknown) {
 	case 0:
@@ -51,9 +50,6 @@ func (a *API) readJSON(r *http.Request) ([]byte, error) {
 	body, err := a.readBody(r)
 	if err != nil {
 		return nil, err
-	}
-	if !utf8.Valid(body) {
-		return nil, badJSON(errors.New("it is not valid UTF-8"))
 	}
 	if deeper(body, a.o.MaxDepth) {
 		return nil, apierror.Invalidf("", "", "The JSON body of your request is nested too deeply: at most %d levels are allowed.", a.o.MaxDepth)
@@ -101,8 +97,8 @@ func badJSON(cause error) error {
 	return e
 }
 
-// deeper tells whether brackets outside strings are nested deeper than limit. It is run before the body is parsed, since
-// parsers recurse. Bodies that are not JSON get some answer; parsing them fails later.
+// deeper tells whether brackets outside strings are nested deeper than limit. The contract's check has a limit of its own;
+// this one is the configuration's. Bodies that are not JSON get some answer here; that check refuses them.
 func deeper(body []byte, limit int) bool {
 	depth, inString := 0, false
 	for i := 0; i < len(body); i++ {

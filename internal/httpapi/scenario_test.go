@@ -175,10 +175,13 @@ type echoRequest struct {
 	Model string `json:"model"`
 }
 
-// echo answers with what a handler can know of its request. The operation is one that the contract does not check.
+// echoOperation is one of which the contract demands nothing.
+const echoOperation = "Getinputtokencounts"
+
+// echo answers with what a handler can know of its request.
 func echo(a **testServer) route {
 	return route{"POST /v1/echo", "echo", func(w http.ResponseWriter, r *http.Request) error {
-		req, err := decode[echoRequest]((*a).api, w, r, "echo")
+		req, err := decode[echoRequest]((*a).api, w, r, echoOperation)
 		if err != nil {
 			return err
 		}

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/everpoint/everpoint/internal/config"
 	"github.com/everpoint/everpoint/internal/engines"
 	"github.com/everpoint/everpoint/internal/httpapi"
@@ -59,8 +61,8 @@ type cleanup struct {
 
 // New builds a server of a checked configuration. The address is taken first, so a port that is in use is the first thing
 // a user hears of; connections made from then on wait for Start. When New fails it has undone what it did.
-func New(cfg config.Config, logger *slog.Logger) (s *Server, err error) {
-	s = &Server{limits: cfg.Limits, logger: logger, built: time.Now(), failed: make(chan error, 1)}
+func New(cfg config.Config, logger *slog.Logger) (_ *Server, err error) {
+	s := &Server{limits: cfg.Limits, logger: logger, built: time.Now(), failed: make(chan error, 1)}
 	// Without a context of the caller's: whoever interrupts a start ends the process, and openLimit ends the rest.
 	ctx, cancel := context.WithTimeout(context.Background(), openLimit)
 	defer cancel()
@@ -116,6 +118,7 @@ func New(cfg config.Config, logger *slog.Logger) (s *Server, err error) {
 		}),
 		Logger: logger, NoAuth: !cfg.Auth, BootstrapKey: cfg.BootstrapKey, CORSOrigins: cfg.CORS.Origins,
 		MaxBody: int64(cfg.Limits.Body), MaxDepth: cfg.Limits.Depth,
+		Collectors: []prometheus.Collector{newEngineMetrics(s.supervisor.Status)},
 	})
 	s.http = s.newHTTP()
 	return s, nil
