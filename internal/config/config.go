@@ -1,13 +1,11 @@
 // Package config holds the one Config value that the process is built from: its defaults, the YAML file, the
-// environment, and every check that can be made without touching the network. It reads no environment itself; whoever
-// calls Load hands in a look-up function.
+// environment, and every check that can be made without looking at the disk or the network. It reads no environment
+// itself; whoever calls Load hands in a look-up function.
 package config
 
 import (
 	_ "embed"
-	"net/url"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -129,20 +127,5 @@ func (c Config) DatabaseURL() string {
 	return filepath.Join(c.Data, "everpoint.db")
 }
 
-// Schema is the JSON Schema of the YAML file, for editors and for Load.
-func Schema() []byte { return schemaJSON }
-
 // Example is a commented YAML file whose values are the defaults.
 func Example() []byte { return exampleYAML }
-
-// maskURL hides the password of a database URL.
-func maskURL(raw string) string {
-	if !strings.Contains(raw, "://") {
-		return raw
-	}
-	u, err := url.Parse(raw)
-	if err != nil {
-		return "***" // not readable, so nothing of it can be known to be harmless
-	}
-	return u.Redacted()
-}
