@@ -337,9 +337,10 @@ func (s *Supervisor) loadError(model Model, err error) error {
 	return unavailable(err, "The engine of the model `%s` could not be started. Run `everpoint engines doctor` on the server.", model.ID)
 }
 
-// serve lends slots to those who wait longest.
+// serve lends slots to those who wait longest. A process that has just ended lends none, although its watch may not have
+// got to say so yet; then watch sees to those who wait.
 func (s *Supervisor) serve(e *engine) {
-	for e.state == StateReady && !e.draining && e.busy < e.model.Slots && len(e.waiters) > 0 {
+	for e.state == StateReady && !e.process.ended() && !e.draining && e.busy < e.model.Slots && len(e.waiters) > 0 {
 		w := e.waiters[0]
 		e.waiters = e.waiters[1:]
 		e.busy++

@@ -38,6 +38,7 @@ def parameters(xllamacpp, settings):
     p.kv_unified = False  # every slot has its own context, so that a long answer cannot take a neighbour's
     p.ctx_shift = False  # an answer ends at the end of the context
     p.cache_ram_mib = 0  # its default is 8 GiB
+    p.cache_idle_slots = False  # which that cache is for
     p.cpuparams.n_threads = settings["threads"]
     p.cpuparams_batch.n_threads = settings["threads"]
     p.use_jinja = True

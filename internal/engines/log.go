@@ -29,6 +29,7 @@ type engineLog struct {
 	file *os.File
 	size int64
 	tail []byte
+	cut  bool // tail begins in the middle of a line
 }
 
 // newEngineLog makes the log of one model. The file is opened by the first write.
@@ -58,7 +59,7 @@ func (l *engineLog) Write(p []byte) (int, error) {
 	defer l.mu.Unlock()
 	l.tail = append(l.tail, p...)
 	if len(l.tail) > 2*logTailSize { // cut only now and then: each cut copies
-		l.tail = append(l.tail[:0], l.tail[len(l.tail)-logTailSize:]...)
+		l.tail, l.cut = append(l.tail[:0], l.tail[len(l.tail)-logTailSize:]...), true
 	}
 	l.writeFile(p)
 	return len(p), nil
@@ -123,7 +124,7 @@ func (l *engineLog) text() string {
 	if len(l.tail) == 0 && l.path != "" {
 		return fileTail(l.path)
 	}
-	return lastLines(l.tail, len(l.tail) > logTailSize)
+	return lastLines(l.tail, l.cut || len(l.tail) > logTailSize)
 }
 
 func (l *engineLog) close() {

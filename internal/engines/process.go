@@ -87,9 +87,7 @@ func (l launch) start() (*process, error) {
 		version: l.command.Version, started: time.Now(), done: make(chan struct{}),
 	}
 	p.signal = func(sig syscall.Signal) {
-		select {
-		case <-p.done: // its process id may be another's by now
-		default:
+		if !p.ended() { // else its process id may be another's by now
 			_ = syscall.Kill(-p.pid, sig)
 		}
 	}
@@ -108,6 +106,16 @@ func (p *process) wait(cmd *exec.Cmd, log *engineLog) {
 	_ = syscall.Kill(-p.pid, syscall.SIGKILL) // what it may have started and left behind
 	log.note("process %d ended after %s: %s", p.pid, time.Since(p.started).Round(time.Millisecond), cmd.ProcessState)
 	close(p.done)
+}
+
+// ended tells whether the process is gone.
+func (p *process) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // stop ends the process, by force after a grace, and returns when it is gone.

@@ -269,6 +269,26 @@ func TestCrashInMidAnswer(t *testing.T) {
 	})
 }
 
+// TestNoSlotOfADeadProcess asks in the moment between the end of a process and its watch's noticing.
+func TestNoSlotOfADeadProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, f := newFake(t, newLibrary(t, ""), SupervisorOptions{})
+		acquire(t, s, "a").Release()
+		w := &waiter{turn: make(chan turn, 1)}
+		s.mu.Lock() // watch cannot go on
+		f.crash()
+		e := s.engines["a"]
+		e.waiters = append(e.waiters, w)
+		s.serve(e)
+		s.mu.Unlock()
+		got := <-w.turn
+		if got.err != nil || got.lease.process != f.started[1] {
+			t.Fatalf("got a slot of the dead process, or %v", got.err)
+		}
+		got.lease.Release()
+	})
+}
+
 func TestFaultKillsAnEngineThatDoesNotAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, f := newFake(t, newLibrary(t, ""), SupervisorOptions{})
