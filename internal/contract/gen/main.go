@@ -18,30 +18,48 @@ func main() {
 }
 
 func run() error {
-	const source = "testdata/openai-openapi.yaml"
-	operations, err := readOperations("operations.tsv")
+	requests, responses, err := derive("testdata/openai-openapi.yaml", "operations.tsv")
 	if err != nil {
 		return err
 	}
-	doc, err := readYAML(source)
-	if err != nil {
+	if err := os.WriteFile("requests.json", requests, 0o644); err != nil {
 		return err
 	}
-	responses, err := extractResponses(doc, operations)
+	return os.WriteFile("contracttest/responses.json", responses, 0o644)
+}
+
+// derive gives the contents of the two files.
+func derive(contract, table string) (requests, responses []byte, err error) {
+	operations, err := readOperations(table)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	if err := writeJSON("contracttest/responses.json", responses); err != nil {
-		return err
+	doc, err := readYAML(contract)
+	if err != nil {
+		return nil, nil, err
 	}
 	if err := apply(doc, requestPatches); err != nil {
-		return err
+		return nil, nil, err
 	}
-	requests, err := compileRequests(doc, operations)
+	compiled, err := compileRequests(doc, operations)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	return writeJSON("requests.json", requests)
+	if requests, err = json.Marshal(compiled); err != nil {
+		return nil, nil, err
+	}
+	if doc, err = readYAML(contract); err != nil { // without the patches for requests
+		return nil, nil, err
+	}
+	if err := apply(doc, responsePatches); err != nil {
+		return nil, nil, err
+	}
+	extracted, err := extractResponses(doc, operations)
+	if err != nil {
+		return nil, nil, err
+	}
+	responses, err = json.Marshal(extracted)
+	return append(requests, '\n'), append(responses, '\n'), err
 }
 
 // readOperations gives the rows of the file without its heading.
@@ -61,14 +79,4 @@ func readOperations(path string) ([][]string, error) {
 	return rows[1:], nil
 }
 
-func writeJSON(path string, v any) error {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, append(data, '\n'), 0o644)
-}
-
 func escape(path string) string { return strings.ReplaceAll(path, "/", "~1") }
-
-func lower(s string) string { return strings.ToLower(s) }

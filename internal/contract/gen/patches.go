@@ -90,6 +90,22 @@ var requestPatches = []patch{
 		"$recursiveRef belongs to a draft of JSON Schema that OpenAPI 3.1 does not use"},
 }
 
+var orNull = map[string]any{"nullable": true}
+
+// responsePatches says where the contract is wrong about responses: what the vendor sends breaks it.
+var responsePatches = []patch{
+	{"CreateCompletionResponse/properties/choices/items/properties/finish_reason", orNull, "null in all chunks of a stream but the last"},
+	{"CreateCompletionResponse/properties/choices/items/properties/logprobs/anyOf/0/properties/token_logprobs/items", orNull, "with echo the first token has no probability"},
+	{"CreateCompletionResponse/properties/choices/items/properties/logprobs/anyOf/0/properties/top_logprobs", orNull, "null when logprobs is 0"},
+	{"CreateCompletionResponse/properties/choices/items/properties/logprobs/anyOf/0/properties/top_logprobs/items", orNull, "with echo the first token has no probability"},
+	{"CreateCompletionResponse/properties/usage", orNull, "wire-facts 15.6: null in the chunks before the usage, with include_usage"},
+	{"CreateCompletionResponse/properties/system_fingerprint", orNull, "null on models without one"},
+	{"CreateChatCompletionResponse/properties/system_fingerprint", orNull, "null on models without one"},
+	{"CreateChatCompletionStreamResponse/properties/system_fingerprint", orNull, "null on models without one"},
+	{"Embedding/properties/embedding", map[string]any{"type": nil, "items": nil, "anyOf": list(newObject("type", "string"),
+		newObject("type", "array", "items", newObject("type", "number")))}, "a string with encoding_format base64"},
+}
+
 // apply changes doc in place. A patch that finds no place to change is an error: the contract moved on, so look again.
 func apply(doc *object, patches []patch) error {
 	for _, p := range patches {

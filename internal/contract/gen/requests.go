@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/everpoint/everpoint/internal/contract/schema"
 )
@@ -22,7 +23,7 @@ func compileRequests(doc *object, operations [][]string) (*schema.File, error) {
 	c := &compiler{doc: doc, nodes: map[*object]int{}, objects: map[*object]int{}, merged: map[*object]*object{}}
 	c.file.Operations = map[string]schema.Operation{}
 	for _, op := range operations {
-		body, ok := at(doc, fmt.Sprintf("paths/%s/%s/requestBody", escape(op[1]), lower(op[0]))).(*object)
+		body, ok := at(doc, fmt.Sprintf("paths/%s/%s/requestBody", escape(op[1]), strings.ToLower(op[0]))).(*object)
 		if !ok {
 			continue
 		}

@@ -81,7 +81,13 @@ func ordered(v any) any {
 	case yaml.MapSlice:
 		o := newObject()
 		for _, item := range v {
-			o.set(fmt.Sprint(item.Key), ordered(item.Value))
+			key, value := fmt.Sprint(item.Key), ordered(item.Value)
+			if text, ok := value.(string); ok && (key == "minimum" || key == "maximum") {
+				if f, err := strconv.ParseFloat(text, 64); err == nil { // the library leaves an integer over 64 bits a string
+					value = f
+				}
+			}
+			o.set(key, value)
 		}
 		return o
 	case map[string]any:
