@@ -122,10 +122,20 @@ func runTool(ctx context.Context, onProgress func(done int64), program string, a
 }
 
 func runCommand(ctx context.Context, cmd *exec.Cmd, onProgress func(done int64)) (string, error) {
+	return runWith(ctx, cmd, &lines{onLine: func(line string) bool {
+		done, ok := pipProgress(line)
+		if ok && onProgress != nil {
+			onProgress(done)
+		}
+		return ok
+	}})
+}
+
+// runWith runs a program in a process group of its own, which ends with ctx, and with this process where the system can do that.
+func runWith(ctx context.Context, cmd *exec.Cmd, out *lines) (string, error) {
 	cmd.Env = append(cmd.Environ(), "PYTHONUNBUFFERED=1")
 	cmd.WaitDelay = 2 * time.Second // what the program started may hold its output open
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	out := &lines{onProgress: onProgress}
 	cmd.Stdout, cmd.Stderr = out, out
 	err := startChild(cmd)
 	if err == nil {
@@ -144,11 +154,11 @@ func runCommand(ctx context.Context, cmd *exec.Cmd, onProgress func(done int64))
 	return "", &toolError{err: err, tail: text}
 }
 
-// lines keeps the last lines that a program writes, and takes pip's raw progress out of them.
+// lines keeps the last lines that a program writes, but for those that onLine takes.
 type lines struct {
-	onProgress func(done int64)
-	rest       []byte   // of a line that has not ended
-	kept       []string // the last ones
+	onLine func(line string) (taken bool)
+	rest   []byte   // of a line that has not ended
+	kept   []string // the last ones
 }
 
 const linesKept = 40
@@ -161,24 +171,24 @@ func (w *lines) Write(p []byte) (int, error) {
 			return len(p), nil
 		}
 		w.rest = rest
-		w.line(string(bytes.TrimRight(line, "\r")))
-	}
-}
-
-func (w *lines) line(line string) {
-	if fields := strings.Fields(line); len(fields) == 4 && fields[0] == "Progress" && fields[2] == "of" {
-		if done, err := strconv.ParseInt(fields[1], 10, 64); err == nil {
-			if w.onProgress != nil {
-				w.onProgress(done)
+		if text := string(bytes.TrimRight(line, "\r")); !w.onLine(text) {
+			if w.kept = append(w.kept, text); len(w.kept) > linesKept {
+				w.kept = w.kept[1:]
 			}
-			return
 		}
-	}
-	if w.kept = append(w.kept, line); len(w.kept) > linesKept {
-		w.kept = w.kept[1:]
 	}
 }
 
 func (w *lines) text() string {
 	return strings.TrimSpace(strings.Join(append(w.kept, string(w.rest)), "\n"))
+}
+
+// pipProgress reads a line of pip's raw progress: "Progress 123 of 456".
+func pipProgress(line string) (done int64, ok bool) {
+	fields := strings.Fields(line)
+	if len(fields) != 4 || fields[0] != "Progress" || fields[2] != "of" {
+		return 0, false
+	}
+	done, err := strconv.ParseInt(fields[1], 10, 64)
+	return done, err == nil
 }

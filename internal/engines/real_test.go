@@ -60,3 +60,22 @@ func TestRealPull(t *testing.T) {
 		t.Logf("%+v", command)
 	})
 }
+
+// The source package compiles. It takes about eight minutes on two cores, so that it runs only when EVERPOINT_TEST_REAL_BUILD is
+// 1 as well.
+func TestRealBuild(t *testing.T) {
+	l := realLibrary(t)
+	if os.Getenv("EVERPOINT_TEST_REAL_BUILD") != "1" {
+		t.Skip("set EVERPOINT_TEST_REAL_BUILD=1 to compile llama.cpp")
+	}
+	var steps Progress
+	if err := l.InstallEngine(t.Context(), LlamaCPP, true, func(p Progress) { steps = p }); err != nil {
+		t.Fatal(err)
+	}
+	if !steps.Steps || steps.Done != steps.Total {
+		t.Errorf("the last progress was %+v", steps)
+	}
+	if command, _ := l.Engine(LlamaCPP); command.Path != filepath.Join(l.nativeDir(), "llama-server") {
+		t.Errorf("the engine is %+v, wanted the compiled one", command)
+	}
+}
