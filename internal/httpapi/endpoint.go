@@ -67,7 +67,10 @@ func (a *API) readBody(r *http.Request) ([]byte, error) {
 	if r.ContentLength > a.o.MaxBody {
 		return nil, tooLarge(a.o.MaxBody, r.ContentLength)
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, a.o.MaxBody+1))
+	var body bytes.Buffer
+	// Room is made for what is declared, up to a size that a liar may cost us.
+	body.Grow(int(min(max(r.ContentLength, 0), 1<<20)) + bytes.MinRead)
+	_, err := body.ReadFrom(io.LimitReader(r.Body, a.o.MaxBody+1))
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		e := apierror.Invalidf("", "", "The body of your request arrived too slowly. Please retry.")
@@ -77,10 +80,10 @@ func (a *API) readBody(r *http.Request) ([]byte, error) {
 		e := apierror.Invalidf("", "", "The body of your request could not be read to its end. Please retry.")
 		e.Err = err
 		return nil, e
-	case int64(len(body)) > a.o.MaxBody:
-		return nil, tooLarge(a.o.MaxBody, int64(len(body)))
+	case int64(body.Len()) > a.o.MaxBody:
+		return nil, tooLarge(a.o.MaxBody, int64(body.Len()))
 	}
-	return body, nil
+	return body.Bytes(), nil
 }
 
 func tooLarge(limit, size int64) error {

@@ -57,7 +57,7 @@ func (spaces) Read(p []byte) (int, error) {
 }
 
 func TestHugeBodies(t *testing.T) {
-	s := newEchoServer(t, Options{})
+	s := newEchoServer(t, Options{MaxBody: 4 << 20})
 	const size = 100 << 20
 	for name, declared := range map[string]int64{"declared": size, "chunked": -1} {
 		t.Run(name, func(t *testing.T) {
