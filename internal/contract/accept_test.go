@@ -83,6 +83,7 @@ var accepted = []struct{ client, op, body string }{
 	{"later", "validateGrader", `{"grader":{"type":"score_model","name":"n","model":"m","input":[{"role":"user","content":"a"}],"range":[0,1]}}`},
 	{"later", "createResponse", `{"model":"gpt-4o","input":"a"}`},
 	{"later", "createResponse", `{"model":"gpt-4o","input":[{"role":"user","content":"a"},{"type":"message","role":"assistant","id":"msg_1","status":"completed","content":[{"type":"output_text","text":"b","annotations":[]}]},{"type":"function_call","call_id":"c","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c","output":"1"},{"id":"msg_2"}],"tools":[{"type":"function","name":"f","parameters":{},"strict":false},{"type":"file_search","vector_store_ids":["vs_1"]}],"text":{"format":{"type":"json_object"}},"include":["file_search_call.results"]}`},
+	{"later", "createResponse", `{"model":"m","input":[{"type":null,"role":"user","content":"a"}]}`},
 	{"later", "Getinputtokencounts", `{"model":"m","input":"a"}`},
 	{"later", "Compactconversation", `{"model":"gpt-4o","input":"a"}`},
 	{"later", "createConversation", `{"items":[{"type":"message","role":"user","content":"a"}],"metadata":{}}`},
@@ -110,10 +111,10 @@ func TestAcceptsWhatClientsSend(t *testing.T) {
 func TestAcceptsTheEdges(t *testing.T) {
 	for _, members := range []string{
 		`"n":1`, `"n":128`, `"n":5.0`, `"temperature":2`, `"temperature":0`, `"presence_penalty":-2`, `"top_logprobs":20`, `"top_logprobs":0`,
-		`"max_tokens":1`, `"max_tokens":9223372036854774784`, `"stop":["a","b","c","d"]`, `"logit_bias":{"1":100,"2":-100,"3":0.5}`,
+		`"max_tokens":1`, `"max_tokens":9223372036854774784`, `"seed":9223372036854775807`, `"seed":-9223372036854775808`, `"stop":["a","b","c","d"]`, `"logit_bias":{"1":100,"2":-100,"3":0.5}`,
 		`"metadata":{` + pairs(16) + `}`, `"metadata":{"k":"` + strings.Repeat("é", 512) + `"}`, `"metadata":{"` + strings.Repeat("é", 64) + `":"v"}`,
 		`"safety_identifier":"` + strings.Repeat(`\u00e9`, 64) + `"`,
-		`"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"a":` + strings.Repeat("[", 95) + strings.Repeat("]", 95) + `}}}`,
+		`"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"a":` + strings.Repeat("[", 96) + strings.Repeat("]", 96) + `}}}`,
 	} {
 		if unknown, err := Check("createChatCompletion", []byte(chat(members))); err != nil || unknown != nil {
 			t.Errorf("%s: %v, unknown %v", cut(members), err, unknown)
@@ -129,7 +130,9 @@ func TestUnknownNames(t *testing.T) {
 	}{
 		{"createChatCompletion", chat(`"zeta":1,"alpha":{"beta":[]},"zeta":2,"engine":null`), []string{"alpha", "engine", "zeta"}, false},
 		{"createChatCompletion", chat(`"x":1,"n":0`), []string{"x"}, true},
-		{"createChatCompletion", `{"x":1}`, []string{"x"}, true},
+		{"createChatCompletion", `{"x":1}`, nil, true},
+		{"createChatCompletion", `{"model":"m","x":1}`, nil, true},
+		{"createChatCompletion", `{"model":"m","messages":[],"x":1}`, []string{"x"}, true},
 		{"createChatCompletion", messages(`{"role":"user","content":"a","x":1}`), nil, false},
 		{"createEmbedding", `{"model":"m","input":"a","Model":"b"}`, []string{"Model"}, false},
 	} {
@@ -143,5 +146,20 @@ func TestUnknownNames(t *testing.T) {
 func TestUnknownOperationIsAProgrammingError(t *testing.T) {
 	if _, err := Check("listModels", []byte(`{}`)); err == nil || strings.Contains(err.Error(), "request body nests") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestIntegers(t *testing.T) {
+	for body, want := range map[string]string{
+		chat(`"n":1.0,"temperature":1.0,"max_tokens":1e2,"seed":-3.0,"user":"5.0"`): chat(`"n":1,"temperature":1.0,"max_tokens":100,"seed":-3,"user":"5.0"`),
+		chat(`"n":1`): chat(`"n":1`),
+		chat(`"tools":[{"type":"function","function":{"name":"f","parameters":{"maximum":1.0}}}]`): chat(`"tools":[{"type":"function","function":{"name":"f","parameters":{"maximum":1.0}}}]`),
+	} {
+		if got := Integers("createChatCompletion", []byte(body)); string(got) != want {
+			t.Errorf("got %s\nwant %s", got, want)
+		}
+	}
+	if got := Integers("createThread", nil); got != nil {
+		t.Errorf("an empty body became %q", got)
 	}
 }

@@ -20,6 +20,8 @@ type checker struct {
 	room    [12]segment     // for the paths of almost every request
 	unknown []string        // top-level names that the contract does not know
 	late    *apierror.Error // counts only if nothing else is wrong
+	collect bool            // whether to fill whole
+	whole   [][2]int        // where integers are written like 5.0 or 1e2
 }
 
 // segment is a step of a path: a member, or, where name is nil, an element.
@@ -117,6 +119,9 @@ func (c *checker) number(n *node, start, end int) *apierror.Error {
 		if unit = "integer"; value != math.Trunc(value) {
 			return c.wrongType(n, start)
 		}
+		if c.collect && bytes.ContainsAny(raw, ".eE") {
+			c.whole = append(c.whole, [2]int{start, end})
+		}
 	}
 	switch {
 	case low != nil && (value < *low || rule.Above && value == *low):
@@ -127,12 +132,18 @@ func (c *checker) number(n *node, start, end int) *apierror.Error {
 		return c.aboveMax(unit, raw, "1.7976931348623157e308")
 	case err != nil:
 		return c.belowMin(unit, raw, -math.MaxFloat64, false)
-	case rule.Integer && value >= math.MaxInt64: // it would not fit into anyone's integer
+	case rule.Integer && value >= math.MaxInt64 && !fitsInt64(raw): // it would not fit into anyone's integer
 		return c.aboveMax(unit, raw, strconv.Itoa(math.MaxInt64))
 	case rule.Integer && value < math.MinInt64:
 		return c.belowMin(unit, raw, math.MinInt64, false)
 	}
 	return nil
+}
+
+// fitsInt64 decides about the integers that a float64 cannot tell from the first one too large.
+func fitsInt64(raw []byte) bool {
+	_, err := strconv.ParseInt(string(raw), 10, 64)
+	return err == nil
 }
 
 // parse is strconv.ParseFloat with a short way for the short integers that token arrays are full of.
@@ -254,23 +265,28 @@ func (c *checker) oneOf(candidates []*object, i int) (int, *apierror.Error) {
 	if len(candidates) == 1 {
 		return c.object(candidates[0], i)
 	}
-	var worst *apierror.Error
-	late := c.late
+	var best *apierror.Error
 	for _, o := range candidates {
 		end, fault := c.object(o, i)
 		if fault == nil {
 			return end, nil
 		}
-		c.late = late
-		if worst == nil || steps(fault.Param) > steps(worst.Param) {
-			worst = fault
+		if best == nil || fit(fault) > fit(best) {
+			best = fault
 		}
 	}
-	return i, worst
+	return i, best
 }
 
-// steps counts the steps of a path.
-func steps(path string) int { return strings.Count(path, ".") + strings.Count(path, "[") }
+// fit says how well a rule fitted before this fault: how many steps inside it is and, at the same step, whether it is
+// other than a wrong value, which is mostly a tag that shows that another rule is meant.
+func fit(fault *apierror.Error) int {
+	n := 2 * (strings.Count(fault.Param, ".") + strings.Count(fault.Param, "["))
+	if fault.Code != "invalid_value" {
+		n++
+	}
+	return n
+}
 
 // find gives the place of a member's value in the object that begins at i, or -1.
 func (c *checker) find(i int, name string) int {
@@ -331,6 +347,9 @@ func (c *checker) object(o *object, i int) (int, *apierror.Error) {
 	}
 	if absent := c.demand(o, seen); absent != nil {
 		fault = absent
+		if top {
+			c.unknown = nil
+		}
 	}
 	return i + 1, fault
 }

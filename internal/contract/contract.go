@@ -10,6 +10,7 @@ package contract
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/everpoint/everpoint/internal/apierror"
@@ -21,8 +22,8 @@ import (
 // the contract does not know are tolerated inside nested objects, and a number with a zero fraction (5.0) is an integer.
 //
 // The names of top-level members that the contract does not know are not breaches: they come back sorted in unknown,
-// also beside an error, and the caller decides. The vendor reports a missing parameter first, then an unknown one,
-// then anything else.
+// and the caller decides. Beside an error they come back too, except when a top-level member is missing: the vendor
+// reports what is missing first, what is unknown next and all else last.
 //
 // An operationId without a JSON request body in the contract is a programming error and gives an error of another type.
 func Check(operationID string, body []byte) (unknown []string, err error) {
@@ -56,4 +57,30 @@ func Check(operationID string, body []byte) (unknown []string, err error) {
 		return unknown, fault
 	}
 	return unknown, nil
+}
+
+// Integers gives the body with the integers that are written like 5.0 or 1e2 written like 5 or 100 instead, for a
+// decoder that insists on it. The body must have passed Check for the operation; where nothing is to be changed, and
+// that is the rule, it comes back as it is.
+func Integers(operationID string, body []byte) []byte {
+	op, ok := loaded().operations[operationID]
+	start := space(body, 0)
+	if !ok || start == len(body) {
+		return body
+	}
+	c := checker{body: body, collect: true}
+	c.path = c.room[:0]
+	if _, fault := c.value(op.node, start); fault != nil || len(c.whole) == 0 {
+		return body
+	}
+	slices.SortFunc(c.whole, func(a, b [2]int) int { return a[0] - b[0] })
+	var out []byte
+	done := 0
+	for _, span := range slices.Compact(c.whole) { // what several candidates of a union looked at is there several times
+		value, _ := parse(body[span[0]:span[1]]) // it was parsed before, and is within an int64
+		out = append(out, body[done:span[0]]...)
+		out = strconv.AppendInt(out, int64(value), 10)
+		done = span[1]
+	}
+	return append(out, body[done:]...)
 }

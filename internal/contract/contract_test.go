@@ -116,6 +116,7 @@ var breaches = []struct {
 	{"createChatCompletion", chat(`"n":129`), "n", "integer_above_max_value", "Invalid 'n': integer above maximum value. Expected a value <= 128, but got 129 instead."},
 	{"createChatCompletion", chat(`"max_tokens":-1`), "max_tokens", "integer_below_min_value", "Invalid 'max_tokens': integer below minimum value. Expected a value >= 1, but got -1 instead."},
 	{"createChatCompletion", chat(`"max_tokens":1e30`), "max_tokens", "integer_above_max_value", "Invalid 'max_tokens': integer above maximum value. Expected a value <= 9223372036854775807, but got 1e30 instead."},
+	{"createChatCompletion", chat(`"max_tokens":9223372036854775808`), "max_tokens", "integer_above_max_value", "…but got 9223372036854775808 instead."},
 	{"createChatCompletion", chat(`"max_tokens":1e999`), "max_tokens", "integer_above_max_value", "…but got 1e999 instead."},
 	{"createChatCompletion", chat(`"max_completion_tokens":0`), "max_completion_tokens", "integer_below_min_value", "Invalid 'max_completion_tokens': integer below minimum value. Expected a value >= 1, but got 0 instead."},
 	{"createChatCompletion", chat(`"top_logprobs":21`), "top_logprobs", "integer_above_max_value", "Invalid 'top_logprobs': integer above maximum value. Expected a value <= 20, but got 21 instead."},
@@ -155,6 +156,9 @@ var breaches = []struct {
 	{"createThread", `{"messages":[{"role":"user","content":[{"type":"bogus"}]}]}`, "messages[0].content[0].type", "invalid_value", "Invalid value: 'bogus'. Supported values are: 'image_file', 'image_url', and 'text'."},
 	{"createResponse", `{"model":"m","input":7}`, "input", "invalid_type", "Invalid type for 'input': expected one of a string or array of objects, but got an integer instead."},
 	{"createResponse", `{"model":"m","input":[{"role":"user","content":[{"type":"input_text"}]}]}`, "input[0].content[0].text", "missing_required_parameter", "Missing required parameter: 'input[0].content[0].text'."},
+	{"createResponse", `{"model":"m","input":[{"type":"message","role":"assistant","id":"i","status":"completed","content":[{"type":"output_text"}]}]}`, "input[0].content[0].text", "missing_required_parameter", "Missing required parameter: 'input[0].content[0].text'."},
+	{"createResponse", `{"model":"m","input":[{"type":"message","role":"user","content":[{"type":"input_text"}]}]}`, "input[0].content[0].text", "missing_required_parameter", "Missing required parameter: 'input[0].content[0].text'."},
+	{"createResponse", `{"model":"m","input":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"a"}]}]}`, "input[0].content[0].type", "invalid_value", "Invalid value: 'output_text'. Supported values are: 'input_text', 'input_image', and 'input_file'."},
 	{"searchVectorStore", `{"query":"a","filters":{"type":"and","filters":[{"type":"or","filters":[{"type":"eq","key":"k"}]}]}}`, "filters.filters[0].filters[0].value", "missing_required_parameter", "Missing required parameter: 'filters.filters[0].filters[0].value'."},
 }
 

@@ -27,6 +27,9 @@ func FuzzCheck(f *testing.F) {
 		for _, op := range operations {
 			_, err := Check(op, body)
 			if err == nil {
+				if valid && !json.Valid(Integers(op, body)) {
+					t.Errorf("%s: Integers broke the body", op)
+				}
 				if !valid && strings.TrimSpace(string(body)) != "" {
 					t.Errorf("%s took what is not JSON", op)
 				}

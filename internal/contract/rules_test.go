@@ -4,11 +4,12 @@ import "testing"
 
 // TestRulesAreBounded guards what the walk relies on: at most 64 members per object, for the set of members seen; names
 // in Late and Sets that exist; and no choice among several candidate objects that leads back to itself, since trying
-// each of them at every level would take a time that grows with the power of the depth.
+// each of them at every level would take a time that grows with the power of the depth. Nor may such a candidate have
+// a Late: one that was tried in vain would leave its demand behind.
 func TestRulesAreBounded(t *testing.T) {
 	seen := map[*node]bool{}
-	var walk func(n *node, open []*node)
-	walk = func(n *node, open []*node) {
+	var walk func(n *node)
+	walk = func(n *node) {
 		if len(n.objects) > 1 {
 			var sets [][]*object
 			for _, set := range n.tagged {
@@ -22,6 +23,9 @@ func TestRulesAreBounded(t *testing.T) {
 					continue
 				}
 				for _, o := range set {
+					if o.Late != nil {
+						t.Errorf("one of several candidates has a late demand for %v", o.Late.AnyOf)
+					}
 					if reaches(o, n, map[*object]bool{}) {
 						t.Errorf("a choice among objects leads back to itself, at member %v", o.Props)
 					}
@@ -33,7 +37,7 @@ func TestRulesAreBounded(t *testing.T) {
 		}
 		seen[n] = true
 		for _, a := range n.arrays {
-			walk(a.items, open)
+			walk(a.items)
 		}
 		for _, o := range n.objects {
 			if len(o.Props) > 64 {
@@ -52,15 +56,15 @@ func TestRulesAreBounded(t *testing.T) {
 				}
 			}
 			for _, p := range o.props {
-				walk(p, open)
+				walk(p)
 			}
 			if o.values != nil {
-				walk(o.values, open)
+				walk(o.values)
 			}
 		}
 	}
 	for _, op := range loaded().operations {
-		walk(op.node, nil)
+		walk(op.node)
 	}
 	if len(seen) < 1000 {
 		t.Errorf("only %d places were walked", len(seen))
