@@ -192,7 +192,10 @@ func (l *Library) fromHub(ctx context.Context, m Model, s Source, partial string
 		}
 		before += file.Size
 	}
-	return convert(s.Convert, dir, partial)
+	if err := convert(s.Convert, dir, partial); err != nil {
+		return err
+	}
+	return os.RemoveAll(dir)
 }
 
 // hubDownload brings one file to the path to, going on from what is there. A connection that is cut is taken up again.

@@ -207,7 +207,7 @@ func (l *Library) Disk(id string) Disk {
 	d := Disk{State: DiskMissing, Path: l.file(m)}
 	if _, ok := l.Path(id); ok {
 		d.State, d.Bytes = DiskReady, m.Size
-	} else if info, err := os.Stat(d.Path + partialSuffix); err == nil {
+	} else if info, err := os.Stat(d.Path + partialSuffix); err == nil && info.Size() > 0 {
 		d.State, d.Bytes = DiskPartial, info.Size()
 	}
 	return d
