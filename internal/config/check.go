@@ -190,7 +190,7 @@ func splitListen(listen string) (host, fault string) {
 
 func isLoopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.Unmap().IsLoopback()
+	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
 func isOrigin(origin string) bool {

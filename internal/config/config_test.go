@@ -267,6 +267,12 @@ models:
 	if !reflect.DeepEqual(again, c) {
 		t.Errorf("what is shown loads as\n%+v\nnot\n%+v", again, c)
 	}
+
+	c = Default()
+	c.Database = "postgres://ep:hunter2@db.example/ep" // no file may hold it, but a program can set it
+	if text, err = c.Show(); err != nil || !strings.Contains(string(text), "\ndatabase: postgres://ep:xxxxx@db.example/ep\n") {
+		t.Errorf("Show: %v\n%s", err, text)
+	}
 }
 
 func TestEnvironment(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -75,7 +76,7 @@ func (d *document) read(node ast.Node, path string, depth int) (any, *Problem) {
 		result := make(map[string]any, len(n.Values))
 		for _, entry := range n.Values {
 			name, ok := keyOf(entry)
-			if !ok {
+			if !ok || hasControl(name) {
 				node = entry.Key
 				return fault("a name must be plain text; anchors, merges and the like are not used here")
 			}
@@ -101,9 +102,12 @@ func (d *document) read(node ast.Node, path string, depth int) (any, *Problem) {
 		}
 		return result, nil
 	case *ast.StringNode:
+		if hasControl(n.Value) {
+			return fault("has a line break, a tab or another control character in it")
+		}
 		return n.Value, nil
 	case *ast.LiteralNode:
-		return n.Value.Value, nil
+		return fault("is text of several lines; one line, without | or >")
 	case *ast.IntegerNode:
 		return n.Value, nil
 	case *ast.FloatNode:
@@ -127,6 +131,9 @@ func keyOf(entry *ast.MappingValueNode) (string, bool) {
 	}
 	return "", false
 }
+
+// hasControl is true of text that no setting needs and that would break a log line or a message.
+func hasControl(text string) bool { return strings.ContainsFunc(text, unicode.IsControl) }
 
 func lineOf(node ast.Node) int {
 	if token := node.GetToken(); token != nil && token.Position != nil {

@@ -60,6 +60,9 @@ cors:
 		{name: "tag", file: "data: !!str 1", want: []string{"f.yaml:1: data: anchors, aliases and tags are not used here; write the value itself"}},
 		{name: "merge", file: "<<: {auth: true}", want: []string{"f.yaml:1: a name must be plain text; anchors, merges and the like are not used here"}},
 		{name: "infinite", file: "limits:\n  depth: .inf", want: []string{"f.yaml:2: limits.depth: .inf is no number that can be used"}},
+		{name: "several lines", file: "auth: true\ndata: |\n  a\n  b", want: []string{"f.yaml:2: data: is text of several lines; one line, without | or >"}},
+		{name: "line break", file: `data: "a\nb"`, want: []string{"f.yaml:1: data: has a line break, a tab or another control character in it"}},
+		{name: "line break in a name", file: `models: {names: {"a\nb": {target: x}}}`, want: []string{"f.yaml:1: models.names: a name must be plain text; anchors, merges and the like are not used here"}},
 		{name: "deep", file: strings.Repeat("{a: ", 30) + "1" + strings.Repeat("}", 30), want: []string{"f.yaml:1: a" + strings.Repeat(".a", 20) + ": is nested too deeply"}},
 		{name: "unknown below", file: "tls:\n  selfsigned: true\nmodels:\n  names:\n    a: {target: x, kinds: chat}", want: []string{
 			"f.yaml:2: tls.selfsigned: there is no such setting; here are cert, key, self_signed",
@@ -102,6 +105,9 @@ cors:
 		{name: "no follow-ups", file: "tls:\n  key: /k\n  cert: 5\nlisten: 1\nauth: false", want: []string{
 			"f.yaml:3: tls.cert: is a number; it must be text",
 			"f.yaml:4: listen: is a number; it must be text",
+		}},
+		{name: "no follow-ups from a section", file: "engines: 5", env: []string{"EVERPOINT_SOURCES", "folder"}, want: []string{
+			"f.yaml:1: engines: is a number; it must be settings below it",
 		}},
 		{name: "origins", file: "cors:\n  origins:\n    - '*'\n    - https://a.example:8443\n    - https://a.example/\n    - a.example", want: []string{
 			`f.yaml:5: cors.origins[2]: "https://a.example/" is no origin; scheme://host[:port] without a path, such as https://app.example.com, or "*"`,

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -15,7 +16,18 @@ import (
 
 const schemaName = "everpoint.schema.json"
 
-// compileSchema reads the embedded schema, both as a validator and as the plain JSON that names what is allowed.
+// compiled is the embedded schema, both as a validator and as the plain JSON that names what is allowed. It is made at its
+// first use: a server without a file starts without it.
+var compiled = sync.OnceValues(func() (schema schemas, err error) {
+	schema.validator, schema.raw, err = compileSchema()
+	return schema, err
+})
+
+type schemas struct {
+	validator *jsonschema.Schema
+	raw       map[string]any
+}
+
 func compileSchema() (*jsonschema.Schema, map[string]any, error) {
 	raw, err := jsonschema.UnmarshalJSON(bytes.NewReader(schemaJSON))
 	if err != nil {
@@ -73,11 +85,11 @@ type fault struct {
 
 // validate finds every place where the document breaks the schema.
 func (d *document) validate() ([]fault, error) {
-	schema, raw, err := compileSchema()
+	schema, err := compiled()
 	if err != nil {
 		return nil, err
 	}
-	err = schema.Validate(d.value)
+	err = schema.validator.Validate(d.value)
 	if err == nil {
 		return nil, nil
 	}
@@ -86,7 +98,7 @@ func (d *document) validate() ([]fault, error) {
 		return nil, fmt.Errorf("check the configuration against its schema: %w", err)
 	}
 	var faults []fault
-	d.collect(invalid, raw, &faults)
+	d.collect(invalid, schema.raw, &faults)
 	return faults, nil
 }
 
