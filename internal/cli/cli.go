@@ -12,7 +12,6 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/willabides/kongplete"
 
-	"github.com/everpoint/everpoint/internal/apierror"
 	"github.com/everpoint/everpoint/internal/config"
 	"github.com/everpoint/everpoint/internal/engines"
 )
@@ -111,11 +110,7 @@ func report(w io.Writer, err error) int {
 			strings.ReplaceAll(wrong.Error(), "\n", "\n  "))
 		return exitUsage
 	}
-	text := err.Error()
-	if e, ok := apierror.As(err); ok {
-		text = e.Error()
-	}
-	_, _ = fmt.Fprintf(w, "everpoint: %s\n", text)
+	_, _ = fmt.Fprintf(w, "everpoint: %s\n", err)
 	if errors.As(err, &usage) {
 		return exitUsage
 	}

@@ -67,13 +67,13 @@ type enginesInstallCmd struct {
 // Run installs, unless the engine is here already and no build was asked for.
 func (c *enginesInstallCmd) Run(ctx context.Context, a *app) error {
 	shown := newProgress(a.Out)
-	defer shown.close()
+	defer shown.finish()
 	lib, _, err := a.library(shown)
 	if err != nil {
 		return err
 	}
 	if command, ok := lib.Engine(c.Engine); ok && !c.Build {
-		shown.printf("%s: here already (%s %s, %s)\n", c.Engine, command.Kind, command.Version, command.Path)
+		shown.printf("%s: here already (%s, %s)\n", c.Engine, command.Version, command.Path)
 		return nil
 	}
 	if err := lib.InstallEngine(ctx, c.Engine, c.Build, shown.update); err != nil {
@@ -83,6 +83,6 @@ func (c *enginesInstallCmd) Run(ctx context.Context, a *app) error {
 	if !ok {
 		return fmt.Errorf("the engine %s was installed but does not start; see what is wrong with: everpoint engines doctor", c.Engine)
 	}
-	shown.printf("%s: ready (%s %s)\n", c.Engine, command.Kind, command.Version)
+	shown.printf("%s: ready (%s)\n", c.Engine, command.Version)
 	return nil
 }

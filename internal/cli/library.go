@@ -56,13 +56,18 @@ func (h noteHandler) WithGroup(string) slog.Handler { return h }
 func newLogger(w io.Writer, c config.Log) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(strings.ToUpper(c.Level))); err != nil {
-		return nil, fmt.Errorf("log.level %q is none of debug, info, warn, error", c.Level)
+		return nil, usagef("log.level %q is none of debug, info, warn, error", c.Level)
 	}
 	o := &slog.HandlerOptions{Level: level}
 	if c.Format == "json" {
 		return slog.New(slog.NewJSONHandler(w, o)), nil
 	}
 	return slog.New(slog.NewTextHandler(w, o)), nil
+}
+
+// noModel is the error of a name that is no model's.
+func noModel(id string) error {
+	return fmt.Errorf("there is no model %q. To see all: everpoint models list", id)
 }
 
 // chatModel is the id of the chat model that is fetched when nobody asks for a certain one.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/everpoint/everpoint/internal/engines"
 )
@@ -63,7 +64,7 @@ type modelsPullCmd struct {
 // Run fetches one model after the other: each then has the whole line, and the first is usable soonest.
 func (c *modelsPullCmd) Run(ctx context.Context, a *app) error {
 	shown := newProgress(a.Out)
-	defer shown.close()
+	defer shown.finish()
 	lib, conf, err := a.library(shown)
 	if err != nil {
 		return err
@@ -75,6 +76,11 @@ func (c *modelsPullCmd) Run(ctx context.Context, a *app) error {
 		}
 	} else if c.Small {
 		return usagef("--small chooses among the default models; leave it out when you name models")
+	}
+	for _, id := range ids { // all of them before the first is fetched
+		if _, ok := lib.Model(id); !ok && !strings.HasPrefix(id, "hf:") {
+			return noModel(id)
+		}
 	}
 	for _, id := range ids {
 		if path, ok := lib.Path(id); ok {
@@ -102,6 +108,10 @@ func (c *modelsRmCmd) Run(a *app) error {
 	}
 	var failed []error
 	for _, id := range c.Models {
+		if _, ok := lib.Model(id); !ok {
+			failed = append(failed, noModel(id))
+			continue
+		}
 		if err := lib.Remove(id); err != nil {
 			failed = append(failed, fmt.Errorf("cannot remove %s: %w", id, err))
 			continue
@@ -124,7 +134,7 @@ func (c *modelsShowCmd) Run(a *app) error {
 	}
 	m, ok := lib.Model(c.Model)
 	if !ok {
-		return fmt.Errorf("there is no model %q. To see all: everpoint models list", c.Model)
+		return noModel(c.Model)
 	}
 	r := newModelRecord(lib, m)
 	if c.JSON {

@@ -42,9 +42,9 @@ func size(n int64) string {
 	switch f := float64(n); {
 	case n < 1000:
 		return fmt.Sprintf("%d B", n)
-	case n < 1e6:
+	case n < 999.5e3:
 		return fmt.Sprintf("%.0f kB", f/1e3)
-	case n < 1e9:
+	case n < 999.5e6:
 		return fmt.Sprintf("%.0f MB", f/1e6)
 	default:
 		return fmt.Sprintf("%.2f GB", f/1e9)
