@@ -23,19 +23,19 @@ func decode[T any](a *API, w http.ResponseWriter, r *http.Request, operationID s
 		return nil, err
 	}
 	unknown, err := contract.Check(operationID, body)
-	if e, ok := apierror.As(err); err != nil && (len(unknown) == 0 || ok && e.Code == "missing_required_parameter") {
-		return nil, err // the vendor reports what is missing first, what is unknown next, and then what is wrong
+	// The vendor reports what is missing first, what is unknown next, and then what is wrong.
+	if len(unknown) > 0 {
+		return nil, apierror.Invalidf(unknown[0], "unknown_parameter", "Unknown parameter: '%s'.", unknown[0])
 	}
-	switch len(unknown) {
-	case 0:
-	case 1:
-		return nil, apierror.Invalidf("", "", "Unrecognized request argument supplied: %s", unknown[0])
-	default:
-		return nil, apierror.Invalidf("", "", "Unrecognized request arguments supplied: %s", strings.Join(unknown, ", "))
+	if err != nil {
+		return nil, err
 	}
 	var v T
 	if err := json.Unmarshal(body, &v); err != nil {
-		return nil, badJSON(err)
+		// The contract takes 5.0 for an integer, which Go's parser does not.
+		if err := json.Unmarshal(contract.Integers(operationID, body), &v); err != nil {
+			return nil, badJSON(err)
+		}
 	}
 	return &v, nil
 }

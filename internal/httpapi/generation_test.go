@@ -68,6 +68,7 @@ func TestCreateChatCompletion(t *testing.T) {
 		{name: "everything null", body: `{` + user + `,"temperature":null,"top_p":null,"n":null,"stream":null,"stop":null,"max_tokens":null,"tools":null,"tool_choice":null,
 			"functions":null,"function_call":null,"logprobs":null,"top_logprobs":null,"seed":null,"response_format":null,"user":null,"logit_bias":null,"store":null,"metadata":null,"stream_options":null}`,
 			status: 200, has: []string{"one two three"}},
+		{name: "a whole number written as a decimal", body: `{` + user + `,"n":2.0,"seed":1e2}`, status: 200, has: []string{`"index":1`}},
 		{name: "three answers", body: `{` + user + `,"n":3}`, status: 200, has: []string{`"index":2`, `"completion_tokens":9`}},
 		{name: "stop string", body: `{` + user + `,"stop":"three"}`, status: 200, has: []string{`"content":"one two `, `"finish_reason":"stop"`}, hasNot: []string{"three"}},
 		{name: "length", body: `{` + user + `,"max_completion_tokens":2}`, status: 200, has: []string{`"content":"one two"`, `"finish_reason":"length"`, `"completion_tokens":2`}},

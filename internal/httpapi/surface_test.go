@@ -82,8 +82,8 @@ func TestUnknownParametersAreRefused(t *testing.T) {
 	s := newTestServer(t, Options{})
 	const body = `{"model":"m","messages":[{"role":"user","content":"x"}]`
 	for name, row := range map[string]scenario{
-		"one": {body: body + `,"zzz":1}`, has: []string{`"message":"Unrecognized request argument supplied: zzz"`, `"code":null`}},
-		"two": {body: body + `,"zzz":1,"aaa":2}`, has: []string{`"message":"Unrecognized request arguments supplied: aaa, zzz"`}},
+		"one": {body: body + `,"zzz":1}`, has: []string{`"message":"Unknown parameter: 'zzz'."`, `"param":"zzz","code":"unknown_parameter"`}},
+		"two": {body: body + `,"zzz":1,"aaa":2}`, has: []string{`"message":"Unknown parameter: 'aaa'."`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			row.method, row.path, row.status = http.MethodPost, "/v1/chat/completions", 400
