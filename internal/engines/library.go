@@ -41,10 +41,18 @@ type Model struct {
 	SHA256     string   `json:"sha256"`               // of the whole file, lower-case hex
 	Memory     int64    `json:"memory"`               // bytes resident when loaded, an estimate
 	Sources    []Source `json:"sources,omitempty"`
-	FIM        *FIM     `json:"fim,omitempty"`     // nil when the model cannot fill in the middle
-	Origin     string   `json:"origin,omitempty"`  // where the user got it: hf:owner/name:file or a path; empty for the catalogue's own
-	Default    bool     `json:"default,omitempty"` // fetched by a server that has no configuration
-	Small      bool     `json:"small,omitempty"`   // takes the place of the default chat model on small machines
+	FIM        *FIM     `json:"fim,omitempty"` // nil when the model cannot fill in the middle
+	// Defaults is how the publisher says to sample when a request says nothing; nil leaves it to the engine.
+	Defaults *Sampling `json:"defaults,omitempty"`
+	Origin   string    `json:"origin,omitempty"`  // where the user got it: hf:owner/name:file or a path; empty for the catalogue's own
+	Default  bool      `json:"default,omitempty"` // fetched by a server that has no configuration
+	Small    bool      `json:"small,omitempty"`   // takes the place of the default chat model on small machines
+}
+
+// Sampling is a way of choosing tokens.
+type Sampling struct {
+	Temperature float64 `json:"temperature"`
+	TopP        float64 `json:"top_p"`
 }
 
 // FIM holds the tokens between which a model fills in the middle of a text.

@@ -86,7 +86,10 @@ func (u *Upstream) sampling(ctx context.Context, l lease, t *Target, s *Sampling
 		MaxTokens: s.MaxTokens, Temperature: s.Temperature, TopP: s.TopP,
 		PresencePenalty: s.PresencePenalty, FrequencyPenalty: s.FrequencyPenalty, Stop: s.Stop,
 	}
-	if positive(s.PresencePenalty) || positive(s.FrequencyPenalty) {
+	if t.defaults != nil && s.Temperature == nil && s.TopP == nil {
+		r.Temperature, r.TopP = &t.defaults.Temperature, &t.defaults.TopP
+	}
+	if nonZero(s.PresencePenalty) || nonZero(s.FrequencyPenalty) {
 		r.RepeatLastN = -1 // the vendor counts the whole text, llama.cpp by default its last 64 tokens
 	}
 	var err error
@@ -94,7 +97,7 @@ func (u *Upstream) sampling(ctx context.Context, l lease, t *Target, s *Sampling
 	return r, err
 }
 
-func positive(f *float64) bool { return f != nil && *f != 0 }
+func nonZero(f *float64) bool { return f != nil && *f != 0 }
 
 // seedOf gives the engine's 32-bit seed for one choice; the highest value means "random" there.
 func seedOf(seed *int64, choice int) *uint32 {

@@ -23,7 +23,8 @@ type Target struct {
 	url, key    string
 	context     int // tokens of one answer, prompt included; 0 is not known
 	fim         *engines.FIM
-	fingerprint string // of the weights
+	defaults    *engines.Sampling // where a request names neither temperature nor top_p; nil is the engine's
+	fingerprint string            // of the weights
 
 	encoding   tokenizer.Encoding // meaning of token numbers in requests; empty is the model's own
 	dimensions int                // length of the vectors that the name promises; 0 is the model's own
@@ -146,5 +147,5 @@ func (u *Upstream) local(id string) (*Target, error) {
 	if !ok {
 		return nil, apierror.ModelNotFound(id)
 	}
-	return &Target{Model: id, kind: m.Kind, context: m.Context, fim: m.FIM, fingerprint: m.SHA256, shorten: m.Kind == KindEmbedding}, nil
+	return &Target{Model: id, kind: m.Kind, context: m.Context, fim: m.FIM, defaults: m.Defaults, fingerprint: m.SHA256, shorten: m.Kind == KindEmbedding}, nil
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/everpoint/everpoint/internal/apierror"
+	"github.com/everpoint/everpoint/internal/engines"
 	"github.com/everpoint/everpoint/internal/fakeengine"
 	"github.com/everpoint/everpoint/openai"
 )
@@ -164,6 +165,32 @@ func TestChat(t *testing.T) {
 	}
 	if !seeds[7] || !seeds[8] || !seeds[9] {
 		t.Errorf("seeds %v, want 7, 8 and 9", seeds)
+	}
+}
+
+// TestDefaults shows that a model's own sampling holds only where a request says nothing of it.
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, fakeengine.Script{})
+	target := b.route(t, "chat", KindChat)
+	target.defaults = &engines.Sampling{Temperature: 0.7, TopP: 0.8}
+	for _, tt := range []struct {
+		sampling          Sampling
+		temperature, topP any
+	}{
+		{Sampling{}, 0.7, 0.8},
+		{Sampling{Temperature: ptr(1.0)}, 1.0, nil},
+		{Sampling{TopP: ptr(0.1)}, nil, 0.1},
+		{Sampling{Temperature: ptr(0.0)}, 0.0, nil},
+	} {
+		r := hello(1)
+		r.Sampling = tt.sampling
+		if _, err := collect(b.Chat(t.Context(), target, r), 1); err != nil {
+			t.Fatal(err)
+		}
+		if asked := b.last(t, "/v1/chat/completions"); asked["temperature"] != tt.temperature || asked["top_p"] != tt.topP {
+			t.Errorf("%+v: the engine was asked temperature %v and top_p %v", tt.sampling, asked["temperature"], asked["top_p"])
+		}
 	}
 }
 
