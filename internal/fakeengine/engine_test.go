@@ -224,22 +224,23 @@ func TestSlots(t *testing.T) {
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
-		engine.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/v1/chat/completions", strings.NewReader(ask+"}")))
+		engine.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/chat/completions", strings.NewReader(ask+"}")))
 	}()
 	step <- struct{}{} // the request is under way
-	if got := slots(engine); got != "true false" {
+	if got := slots(t, engine); got != "true false" {
 		t.Errorf("slots in the middle of an answer: %s", got)
 	}
 	close(step)
 	<-finished
-	if got := slots(engine); got != "false false" {
+	if got := slots(t, engine); got != "false false" {
 		t.Errorf("slots after the answer: %s", got)
 	}
 }
 
-func slots(h http.Handler) string {
+func slots(t *testing.T, h http.Handler) string {
+	t.Helper()
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/slots", nil))
+	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/slots", nil))
 	var list []struct {
 		Busy bool `json:"is_processing"`
 	}
@@ -259,7 +260,7 @@ func TestDelays(t *testing.T) {
 		engine := fakeengine.New(fakeengine.Script{Rules: []fakeengine.Rule{{Tokens: 4, FirstToken: time.Second, BetweenTokens: 10 * time.Millisecond}}})
 		began := time.Now()
 		for _, stream := range []string{"true", "false"} {
-			engine.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/v1/chat/completions", strings.NewReader(ask+`,"stream":`+stream+"}")))
+			engine.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/chat/completions", strings.NewReader(ask+`,"stream":`+stream+"}")))
 		}
 		if took := time.Since(began); took != 2*(time.Second+30*time.Millisecond) {
 			t.Errorf("two answers took %v", took)
@@ -379,7 +380,7 @@ func BenchmarkChat(b *testing.B) {
 		b.Run("stream="+stream, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				engine.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/v1/chat/completions", strings.NewReader(ask+`,"stream":`+stream+"}")))
+				engine.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(b.Context(), http.MethodPost, "/v1/chat/completions", strings.NewReader(ask+`,"stream":`+stream+"}")))
 			}
 		})
 	}
