@@ -58,9 +58,13 @@ func TestWaitsForMemory(t *testing.T) {
 			t.Fatal(impatient.err)
 		}
 		lease.Release()
+		released := time.Now()
 		<-patient.done
 		if patient.err != nil {
 			t.Fatal(patient.err)
+		}
+		if waited := time.Since(released); waited != 0 { // after an hour of patience, at once
+			t.Errorf("it waited for another %v", waited)
 		}
 		wantState(t, s, "a", StateStopped)
 		wantState(t, s, "b", StateStopped) // nobody wanted it any more
@@ -89,6 +93,7 @@ func TestTwoBusyModelsTakeTurns(t *testing.T) {
 					}
 					time.Sleep(300 * time.Millisecond)
 					lease.Release()
+					time.Sleep(100 * time.Millisecond)
 					s.mu.Lock()
 					answers[id]++
 					s.mu.Unlock()

@@ -208,39 +208,22 @@ func TestCancelLeavesTheQueue(t *testing.T) {
 	})
 }
 
-// TestCancelAtTheSameMomentLosesNoSlot has requests give up just when their turn comes, many times.
+// TestCancelAtTheSameMomentLosesNoSlot has a request give up just after its turn came.
 func TestCancelAtTheSameMomentLosesNoSlot(t *testing.T) {
-	lib := newLibrary(t, "")
-	s, f := newSupervisor(lib, SupervisorOptions{}), &fakeProcesses{}
-	s.start, s.ready = f.start, f.wait
-	if err := s.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	defer s.Stop()
-	var requests sync.WaitGroup
-	for range 50 {
-		requests.Go(func() {
-			for range 50 {
-				ctx, cancel := context.WithCancel(t.Context())
-				gone := make(chan struct{})
-				go func() {
-					for range rand.N(2000) {
-					}
-					cancel()
-					close(gone)
-				}()
-				if l, err := s.Acquire(ctx, "a"); err == nil {
-					l.Release()
-				}
-				<-gone
-			}
-		})
-	}
-	requests.Wait()
-	if status := s.Status()[0]; status.Busy != 0 || status.Queue != 0 {
-		t.Fatalf("after all have left: %+v", status)
-	}
-	acquire(t, s, "a").Release()
+	synctest.Test(t, func(t *testing.T) {
+		lib := newLibrary(t, "")
+		s, _ := newFake(t, lib, SupervisorOptions{})
+		acquire(t, s, "a").Release()
+		e, w, err := s.enter(lib.models["a"])
+		if err != nil || len(w.turn) != 1 {
+			t.Fatalf("a free slot was not given: %v", err)
+		}
+		s.leave(e, w)
+		if status := s.Status()[0]; status.Busy != 0 || status.Queue != 0 {
+			t.Fatalf("after it has left: %+v", status)
+		}
+		acquire(t, s, "a").Release()
+	})
 }
 
 func TestCrashInMidAnswer(t *testing.T) {
@@ -386,6 +369,31 @@ func TestIdleUnload(t *testing.T) {
 	})
 }
 
+// TestIdleTimerComesTooLate has the engine used again between the timer's end and what it does.
+func TestIdleTimerComesTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newFake(t, newLibrary(t, ""), SupervisorOptions{Idle: time.Minute})
+		for name, use := range map[string]func(*engine){
+			"an answer is being made": func(e *engine) { e.busy = 1 },
+			"an answer was made":      func(e *engine) { e.lastUsed = time.Now() },
+		} {
+			lease := acquire(t, s, "a")
+			lease.Release()
+			s.mu.Lock()
+			time.Sleep(time.Minute) // the timer's function waits for mu
+			use(lease.engine)
+			s.mu.Unlock()
+			synctest.Wait()
+			if state(t, s, "a") != StateReady {
+				t.Errorf("unloaded although %s", name)
+			}
+			s.mu.Lock()
+			lease.engine.busy = 0
+			s.mu.Unlock()
+		}
+	})
+}
+
 func TestIdleZeroNeverUnloads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := newFake(t, newLibrary(t, ""), SupervisorOptions{})
@@ -424,6 +432,34 @@ func TestFetchOnceForAll(t *testing.T) {
 		}
 		if lib.pulls != 1 || lib.installs != 1 || f.count() != 1 {
 			t.Fatalf("%d pulls, %d installs, %d starts", lib.pulls, lib.installs, f.count())
+		}
+	})
+}
+
+func TestInstallOnceForTwoModels(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lib := newLibrary(t, "")
+		lib.noEngine = true
+		arrived := make(chan struct{})
+		lib.pull = func(context.Context) error { <-arrived; return nil }
+		s, _ := newFake(t, lib, SupervisorOptions{})
+		a := ask(t.Context(), s, "a")
+		b := make(chan error)
+		go func() { // waits for a mutex, which synctest.Wait does not wait for
+			lease, err := s.Acquire(t.Context(), "b")
+			if err == nil {
+				lease.Release()
+			}
+			b <- err
+		}()
+		close(arrived)
+		<-a.done
+		if err := errors.Join(a.err, <-b); err != nil {
+			t.Fatal(err)
+		}
+		a.lease.Release()
+		if lib.installs != 1 {
+			t.Errorf("%d installs", lib.installs)
 		}
 	})
 }
