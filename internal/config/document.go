@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -26,7 +27,7 @@ func parseDocument(file string, text []byte) (d document, problem *Problem) {
 	parsed, err := parseYAML(text)
 	if err != nil {
 		problem = &Problem{File: file, Message: "is not YAML: " + err.Error()}
-		if e, ok := err.(yaml.Error); ok {
+		if e, ok := errors.AsType[yaml.Error](err); ok {
 			problem.Message = "is not YAML: " + e.GetMessage()
 			if token := e.GetToken(); token != nil && token.Position != nil {
 				problem.Line = token.Position.Line

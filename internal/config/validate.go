@@ -155,10 +155,10 @@ func describeType(k *kind.Type, schema map[string]any) string {
 		"object": "settings below it", "array": "a list", "string": "text", "integer": "a whole number", "boolean": "true or false",
 	}
 	want := wants[k.Want[0]]
-	switch format := schema["format"]; {
-	case format == "byte-size":
+	switch schema["format"] {
+	case "byte-size":
 		want = `a number of bytes, or a string such as "512MB"`
-	case format == "go-duration":
+	case "go-duration":
 		want = `a duration such as "30s", "15m" or "1h30m"`
 	}
 	got := map[string]string{
