@@ -37,7 +37,7 @@ func (a *API) createChatCompletion(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	events := a.upstream.Chat(r.Context(), target, upstream.ChatRequest{
-		Messages: messages, N: number(req.N, 1), Schema: format.schema,
+		Messages: messages, N: number(req.N, 1), Grammar: format.grammar,
 		Sampling: upstream.Sampling{
 			Temperature: req.Temperature, TopP: req.TopP,
 			PresencePenalty: req.PresencePenalty, FrequencyPenalty: req.FrequencyPenalty,

@@ -15,7 +15,8 @@ import (
 
 // responseFormat is what a request asks of the text of its answers. The zero value asks nothing.
 type responseFormat struct {
-	schema   json.RawMessage // what the answer is decoded under; nil for free text
+	schema   json.RawMessage // what the answer must satisfy; nil for free text
+	grammar  string          // the schema as the engine wants it
 	compiled *schema.Schema
 	object   bool // json_object: any object will do, and the messages must speak of JSON
 }
@@ -31,8 +32,8 @@ func parseResponseFormat(f *openai.ResponseFormat) (responseFormat, error) {
 	case "text":
 		return responseFormat{}, nil
 	case "json_object":
-		compiled, err := schema.Compile(schema.Object)
-		return responseFormat{schema: schema.Object, compiled: compiled, object: true}, err
+		grammar, compiled, err := constrain(schema.Object)
+		return responseFormat{schema: schema.Object, grammar: grammar, compiled: compiled, object: true}, err
 	}
 	if f.JSONSchema == nil {
 		return responseFormat{}, apierror.Invalidf("response_format.json_schema", "missing_required_parameter", "Missing required parameter: 'response_format.json_schema'.")
@@ -53,11 +54,21 @@ func parseResponseFormat(f *openai.ResponseFormat) (responseFormat, error) {
 			return responseFormat{}, invalid(err)
 		}
 	}
-	compiled, err := schema.Compile(s.Schema)
+	grammar, compiled, err := constrain(s.Schema)
 	if err != nil {
 		return responseFormat{}, invalid(err)
 	}
-	return responseFormat{schema: s.Schema, compiled: compiled}, nil
+	return responseFormat{schema: s.Schema, grammar: grammar, compiled: compiled}, nil
+}
+
+// constrain gives a schema in both forms that an answer needs: the grammar that it is decoded under, and the check of
+// what came out.
+func constrain(raw json.RawMessage) (grammar string, compiled *schema.Schema, err error) {
+	if compiled, err = schema.Compile(raw); err != nil {
+		return "", nil, err
+	}
+	grammar, err = schema.Grammar(raw)
+	return grammar, compiled, err
 }
 
 // prepare makes the conversation fit the format: json_object demands the vendor's word in the messages, and a schema is
@@ -81,8 +92,8 @@ func (f responseFormat) prepare(messages *[]upstream.Message) error {
 	return nil
 }
 
-// check refuses a finished answer that does not satisfy the format. The grammar of the engine makes that rare: what is
-// left are rules that a grammar cannot hold, such as the bounds of a decimal.
+// check refuses a finished answer that does not satisfy the format. The grammar makes that rare: what is left are the
+// rules that schema.Grammar names as not enforced.
 func (f responseFormat) check(text string) error {
 	if f.compiled == nil {
 		return nil

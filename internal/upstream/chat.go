@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"iter"
 )
@@ -12,8 +11,8 @@ type ChatRequest struct {
 	Messages []Message
 	N        int
 	Sampling Sampling
-	// Schema, when not nil, is the JSON Schema that the answer is decoded under.
-	Schema json.RawMessage
+	// Grammar, when not empty, is what the answer is decoded under, in llama.cpp's GBNF notation.
+	Grammar string
 }
 
 // Message is one turn of a conversation, in plain text.
@@ -42,9 +41,7 @@ func (u *Upstream) Chat(ctx context.Context, t *Target, r ChatRequest) iter.Seq2
 					// With 0 the engine tells none at all; the extra one is cut off by the caller's count.
 					e.Logprobs, e.TopLogprobs = true, max(1, r.Sampling.TopLogprobs)
 				}
-				if r.Schema != nil {
-					e.ResponseFormat = map[string]any{"type": "json_schema", "json_schema": map[string]any{"schema": r.Schema}}
-				}
+				e.Grammar = r.Grammar
 				return e, err
 			})
 		}

@@ -55,7 +55,7 @@ type engineRequest struct {
 	Stop             []string        `json:"stop,omitempty"`
 	Logprobs         any             `json:"logprobs,omitempty"` // bool for chat, number for completions
 	TopLogprobs      int             `json:"top_logprobs,omitempty"`
-	ResponseFormat   any             `json:"response_format,omitempty"`
+	Grammar          string          `json:"grammar,omitempty"`
 }
 
 type engineMessage struct {

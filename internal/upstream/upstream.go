@@ -98,6 +98,9 @@ func (u *Upstream) post(ctx context.Context, l lease, path string, body any) (*h
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	// The engine closes a connection that was idle for some seconds, at times just as we send on it. To work a request
+	// twice does no harm, and an empty key, which is not sent, is how net/http is told so: it then sends it again.
+	req.Header["Idempotency-Key"] = nil
 	if l.key != "" {
 		req.Header.Set("Authorization", "Bearer "+l.key)
 	}

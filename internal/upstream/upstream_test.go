@@ -132,7 +132,7 @@ func TestChat(t *testing.T) {
 		Temperature: ptr(0.5), TopP: ptr(0.9), PresencePenalty: ptr(0.1), FrequencyPenalty: ptr(0.2), Seed: ptr(int64(7)),
 		Stop: []string{"three"}, MaxTokens: 10, Logprobs: true, TopLogprobs: 0,
 	}
-	r.Schema = json.RawMessage(`{"type":"object"}`)
+	r.Grammar = `root ::= "one two three"`
 	choices, err := collect(b.Chat(t.Context(), b.route(t, "gpt-4o-mini", KindChat), r), 3)
 	if err != nil {
 		t.Fatal(err)
@@ -148,7 +148,7 @@ func TestChat(t *testing.T) {
 	asked := b.last(t, "/v1/chat/completions")
 	for key, want := range map[string]any{
 		"temperature": 0.5, "top_p": 0.9, "presence_penalty": 0.1, "frequency_penalty": 0.2, "repeat_last_n": -1.0,
-		"max_tokens": 10.0, "stream": true, "logprobs": true,
+		"max_tokens": 10.0, "stream": true, "logprobs": true, "grammar": r.Grammar,
 	} {
 		if asked[key] != want {
 			t.Errorf("%s: the engine was asked %v, want %v", key, asked[key], want)
