@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -111,11 +113,46 @@ func TestSlowBodyIsGivenUp(t *testing.T) {
 	}
 }
 
-// deadlines is a ResponseWriter that records read deadlines.
+func TestDeclaredHugeBodyIsRefusedUnread(t *testing.T) {
+	s := newEchoServer(t, Options{})
+	c := dial(t, s, "POST /v1/echo HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+testKey+"\r\nContent-Length: 104857600\r\n\r\n")
+	resp, body := readResponse(t, bufio.NewReader(c))
+	if resp.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(body, "(104857600 bytes read)") || !resp.Close {
+		t.Errorf("answer is %d, close is %v: %s", resp.StatusCode, resp.Close, body)
+	}
+}
+
+func TestUnreadSlowBodyIsGivenUp(t *testing.T) {
+	s := newEchoServer(t, Options{BodyGrace: 20 * time.Millisecond})
+	c := dial(t, s, "POST /v1/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+	r := bufio.NewReader(c)
+	if resp, body := readResponse(t, r); resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("answer is %d: %s", resp.StatusCode, body)
+	}
+	if _, err := r.ReadByte(); !errors.Is(err, io.EOF) { // hangs when the server waits for the rest
+		t.Errorf("the connection was not closed: %v", err)
+	}
+}
+
+// deadlines is a ResponseWriter that records read deadlines, and whether each write had a deadline.
 type deadlines struct {
 	http.ResponseWriter
-	last time.Time
+	last    time.Time
+	write   time.Time
+	bounded []bool
 }
+
+func (d *deadlines) SetWriteDeadline(at time.Time) error {
+	d.write = at
+	return nil
+}
+
+func (d *deadlines) Write(p []byte) (int, error) {
+	d.bounded = append(d.bounded, !d.write.IsZero())
+	return len(p), nil
+}
+
+func (d *deadlines) Flush() { d.bounded = append(d.bounded, !d.write.IsZero()) }
 
 func (d *deadlines) SetReadDeadline(at time.Time) error {
 	d.last = at
@@ -137,6 +174,27 @@ func TestBodyEarnsTimeByArriving(t *testing.T) {
 	before := d.last
 	if _, err := b.Read(make([]byte, 1)); !errors.Is(err, io.EOF) || d.last != before {
 		t.Error("the deadline was set after the end of the body, when it is the HTTP server's")
+	}
+}
+
+// TestDeadlineIsLiftedBetweenWrites matters on HTTP/2, where a deadline that passes ends the stream even while the model is
+// still thinking.
+func TestDeadlineIsLiftedBetweenWrites(t *testing.T) {
+	d := &deadlines{ResponseWriter: httptest.NewRecorder()}
+	a := New(Options{})
+	a.mux = newMux(a, []route{{"GET /", "stream", func(w http.ResponseWriter, r *http.Request) error {
+		err := newStream(w, r).Send(1)
+		if !d.write.IsZero() {
+			t.Error("a deadline runs while nothing is written")
+		}
+		return err
+	}, true}})
+	a.ServeHTTP(d, httptest.NewRequest(http.MethodGet, "/", nil))
+	if !slices.Equal(d.bounded, []bool{true, true}) {
+		t.Errorf("a write or a flush had no deadline: %v", d.bounded)
+	}
+	if d.write.IsZero() {
+		t.Error("what the HTTP server still holds has no deadline")
 	}
 }
 

@@ -167,7 +167,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.metrics.inFlight.Dec()
 		a.finish(x, r)
 		if body != nil && !body.ended {
-			_ = x.rc.SetReadDeadline(time.Now().Add(time.Second)) // the server reads on for a bit, to keep the connection
+			// The HTTP server reads on, to keep the connection; not for long.
+			_ = x.rc.SetReadDeadline(time.Now().Add(min(time.Second, a.o.BodyGrace)))
 		}
 		x.deadline(x.timeout) // for what is still buffered
 	}()

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -226,6 +227,11 @@ func TestStopLetsStreamsEnd(t *testing.T) {
 		if refused = err != nil; !refused {
 			_ = c.Close()
 		}
+	}
+	page := httptest.NewRecorder()
+	s.api.ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	if page.Code != http.StatusServiceUnavailable {
+		t.Errorf("a draining server says it is ready: %d", page.Code)
 	}
 	close(release)
 	if rest, err := io.ReadAll(held); err != nil || string(rest) != "whole\n" {
