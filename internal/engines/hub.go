@@ -121,7 +121,7 @@ func hubStatus(f hubFile, status int) error {
 // ones. For a file kept in git itself the hub declares no SHA-256 and sum is empty.
 func declared(h http.Header) (sum string, size int64) {
 	sum = strings.ToLower(strings.Trim(strings.TrimPrefix(h.Get("X-Linked-Etag"), "W/"), `"`))
-	if !regexp.MustCompile(`^[0-9a-f]{64}$`).MatchString(sum) {
+	if !hubSum.MatchString(sum) {
 		return "", 0
 	}
 	size, err := strconv.ParseInt(h.Get("X-Linked-Size"), 10, 64)
@@ -131,7 +131,11 @@ func declared(h http.Header) (sum string, size int64) {
 	return sum, size
 }
 
-var hubSpec = regexp.MustCompile(`^hf:([A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*):([^\\]+\.gguf)$`)
+var (
+	hubSum  = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	hubPart = regexp.MustCompile(`-\d{5}-of-\d{5}\.gguf$`)
+	hubSpec = regexp.MustCompile(`^hf:([A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*):([^\\]+\.gguf)$`)
+)
 
 // declaredModel asks the hub about hf:owner/name:file and makes a model of its answer, pinned to what the hub declares now.
 func (l *Library) declaredModel(ctx context.Context, id string) (Model, error) {
@@ -140,7 +144,7 @@ func (l *Library) declaredModel(ctx context.Context, id string) (Model, error) {
 		return Model{}, apierror.Invalidf("model", "", "`%s` names no file on the Hugging Face hub: write hf:owner/name:file.gguf", id)
 	}
 	f := hubFile{repo: parts[1], File: File{Name: parts[2]}}
-	if regexp.MustCompile(`-\d{5}-of-\d{5}\.gguf$`).MatchString(f.Name) {
+	if hubPart.MatchString(f.Name) {
 		return Model{}, apierror.Invalidf("model", "", "`%s` is one part of a model that is split into several files; choose a model in one file", id)
 	}
 	first, resp, err := l.hubGet(ctx, http.MethodHead, l.hubURL(f), 0)

@@ -133,6 +133,11 @@ func TestConvertMiniLM(t *testing.T) {
 			t.Errorf("the file does not contain %q", want)
 		}
 	}
+	name := []byte("token_embd.weight")
+	shape := file[bytes.Index(file, name)+len(name):]
+	if inner, outer := binary.LittleEndian.Uint64(shape[4:]), binary.LittleEndian.Uint64(shape[12:]); inner != 2 || outer != 3 {
+		t.Errorf("the words have %d numbers for %d tokens, want 2 for 3", inner, outer)
+	}
 	if bytes.Contains(file, []byte("pooler")) {
 		t.Error("the pooler is in the file")
 	}

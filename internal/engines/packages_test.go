@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 )
@@ -92,14 +91,14 @@ func newWheels(t *testing.T, packages []Package, f *fakeDownload) (w *wheels, pa
 func TestAssemble(t *testing.T) {
 	content := noise(100_001)
 	packages, wheelFiles := parts(t, content, 7)
-	for _, there := range []int{0, 1, 14_286, 14_287, 14_286*3 + 5, 100_001} {
+	for _, there := range []int{0, 1, 14_286, 14_287, 14_286*3 + 5, 100_001, 100_050} {
 		f := &fakeDownload{wheels: wheelFiles}
 		w, partial, progress := newWheels(t, packages, f)
 		// What is there of a part that is not whole may be anything.
-		write(t, partial, append(slices.Clone(content[:there/14_286*14_286]), make([]byte, there%14_286)...))
+		write(t, partial, append(slices.Clone(content[:min(there, len(content))/14_286*14_286]), make([]byte, there%14_286)...))
 		whole := there / 14_286
-		if there == len(content) {
-			write(t, partial, content)
+		if there >= len(content) {
+			write(t, partial, append(slices.Clone(content), make([]byte, there-len(content))...))
 			whole = 7
 		}
 		if err := w.assemble(t.Context(), partial); err != nil {
@@ -214,7 +213,7 @@ case "$*" in
   name=$(sed 's/==.*//' "$requirements")
   grep -q -- "--hash=sha256:$(sha256sum "$wheels/$name.whl" | cut -d' ' -f1)" "$requirements" || { echo "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES"; exit 1; }
   echo "Progress 0 of 100"; echo "Progress 60 of 100"
-  test -e "$wheels/hang" && { echo $$ > "$wheels/pid"; sleep 100000; }
+  test -e "$wheels/hang" && { sleep 100000 & echo $! > "$wheels/pid"; echo "Progress 70 of 100"; wait; }
   test -e "$wheels/full" && { echo "ERROR: [Errno 28] No space left on device"; exit 1; }
   cp "$wheels/$name.whl" "$dest/$name-1.0-py3-none-any.whl" ;;
 *) exit 9 ;;
@@ -302,19 +301,22 @@ func TestPackagesCancelled(t *testing.T) {
 	write(t, filepath.Join(wheels, "hang"), nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := l.Pull(ctx, "tiny", func(p Progress) {
-		if p.Done >= 60 {
+		if p.Done >= 70 {
 			cancel()
 		}
 	})
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("error %v", err)
 	}
-	if text, err := os.ReadFile(filepath.Join(wheels, "pid")); err == nil {
-		var pid int
-		if _, err := fmt.Sscan(string(text), &pid); err == nil && syscall.Kill(pid, 0) == nil {
-			t.Errorf("process %d is still there", pid)
-		}
+	text, err := os.ReadFile(filepath.Join(wheels, "pid"))
+	if err != nil {
+		t.Fatal(err)
 	}
+	var pid int
+	if _, err := fmt.Sscan(string(text), &pid); err != nil {
+		t.Fatal(err)
+	}
+	gone(t, pid)
 }
 
 func TestLines(t *testing.T) {

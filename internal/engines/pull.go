@@ -145,10 +145,10 @@ func (l *Library) pullFailed(ctx context.Context, id string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	l.o.Logger.Error("a model could not be fetched", "model", id, "error", err)
 	if _, ok := apierror.As(err); ok {
-		return err
+		return err // of the request's own making
 	}
+	l.o.Logger.Error("a model could not be fetched", "model", id, "error", err)
 	return pullError(id, err)
 }
 
