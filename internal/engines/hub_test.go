@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -218,7 +219,8 @@ func TestHubWrongHash(t *testing.T) {
 // A model that the user names is pinned to what the hub declares, described by its header, and remembered.
 func TestHubAdd(t *testing.T) {
 	content := ggufFile(t, map[string]any{"general.architecture": "qwen2", "qwen2.context_length": 32768})
-	h := newHub(t, map[string][]byte{"owner/name/Some-Model-Q4.gguf": content, "other/name/some-model-q4.gguf": append(content, 'x')})
+	longer := append(slices.Clone(content), 'x')
+	h := newHub(t, map[string][]byte{"owner/name/Some-Model-Q4.gguf": content, "other/name/some-model-q4.gguf": longer})
 	o := LibraryOptions{HubURL: h.URL, Dir: t.TempDir()}
 	l := openTiny(t, o, nil)
 	h.cuts = []int{50_000}
@@ -238,7 +240,7 @@ func TestHubAdd(t *testing.T) {
 	if err != nil || twin.ID != "hf:other/name:some-model-q4.gguf" {
 		t.Errorf("a second model of the same name: %+v, %v", twin, err)
 	}
-	wantFile(t, l, twin.ID, append(content, 'x'))
+	wantFile(t, l, twin.ID, longer)
 	if err := l.Remove("some-model-q4"); err != nil {
 		t.Fatal(err)
 	}
