@@ -57,6 +57,7 @@ func TestWaitsForMemory(t *testing.T) {
 		if !errors.Is(impatient.err, context.Canceled) {
 			t.Fatal(impatient.err)
 		}
+		synctest.Wait()
 		lease.Release()
 		released := time.Now()
 		<-patient.done

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -452,6 +453,9 @@ func TestInstallOnceForTwoModels(t *testing.T) {
 			}
 			b <- err
 		}()
+		for state(t, s, "b") != StatePulling { // it has seen that there is no engine
+			runtime.Gosched()
+		}
 		close(arrived)
 		<-a.done
 		if err := errors.Join(a.err, <-b); err != nil {
@@ -541,6 +545,21 @@ func TestStopWhileLoading(t *testing.T) {
 		<-r.done
 		want503(t, r.err, "shutting down")
 		<-f.started[0].done
+	})
+}
+
+// TestStopWhenJustReady has the engine get ready although Stop was called.
+func TestStopWhenJustReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, f := newFake(t, newLibrary(t, ""), SupervisorOptions{})
+		f.ready = func(ctx context.Context, _ *process) error { <-ctx.Done(); return nil }
+		r := ask(t.Context(), s, "a")
+		s.Stop()
+		<-r.done
+		want503(t, r.err, "shutting down")
+		if !f.started[0].ended() {
+			t.Error("its process lives on")
+		}
 	})
 }
 
