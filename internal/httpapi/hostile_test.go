@@ -189,7 +189,7 @@ func TestDeadlineIsLiftedBetweenWrites(t *testing.T) {
 		}
 		return err
 	}, true}})
-	a.ServeHTTP(d, httptest.NewRequest(http.MethodGet, "/", nil))
+	a.ServeHTTP(d, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
 	if !slices.Equal(d.bounded, []bool{true, true}) {
 		t.Errorf("a write or a flush had no deadline: %v", d.bounded)
 	}

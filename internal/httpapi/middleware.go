@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -231,7 +232,7 @@ func (a *API) recoverPanic(x *exchange, r *http.Request) {
 	if v == nil {
 		return
 	}
-	if v == http.ErrAbortHandler { // the documented way to break off, so it goes on to the HTTP server
+	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) { // the documented way to break off, so it goes on to the HTTP server
 		x.failed = true
 		panic(v)
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -20,7 +21,7 @@ func TestEngineMetrics(t *testing.T) {
 		}
 	}))
 	page := httptest.NewRecorder()
-	promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(page, httptest.NewRequest("GET", "/metrics", nil))
+	promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(page, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 	for _, want := range []string{
 		`everpoint_engine_ready{model="a"} 1`, `everpoint_engine_ready{model="b"} 0`, `everpoint_engine_slots{model="a"} 4`,
 		`everpoint_engine_slots_busy{model="a"} 3`, `everpoint_engine_queue{model="a"} 2`,

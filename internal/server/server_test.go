@@ -222,14 +222,15 @@ func TestStopLetsStreamsEnd(t *testing.T) {
 	s.onStop("last", func(context.Context) error { order = append(order, "last"); return errors.New("last failed") })
 	held := openHeld(t, s)
 	go func() { stopped <- s.Stop(t.Context()) }()
+	var d net.Dialer
 	for refused := false; !refused; { // nothing new is accepted while the stream still runs
-		c, err := net.DialTimeout("tcp", s.Addr().String(), time.Second)
+		c, err := d.DialContext(t.Context(), "tcp", s.Addr().String())
 		if refused = err != nil; !refused {
 			_ = c.Close()
 		}
 	}
 	page := httptest.NewRecorder()
-	s.api.ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	s.api.ServeHTTP(page, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
 	if page.Code != http.StatusServiceUnavailable {
 		t.Errorf("a draining server says it is ready: %d", page.Code)
 	}
