@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -172,7 +173,7 @@ func fileSum(ctx context.Context, path string) (string, error) {
 	defer file.Close()
 	sum := sha256.New()
 	for ctx.Err() == nil {
-		if _, err := io.CopyN(sum, file, 64<<20); err == io.EOF {
+		if _, err := io.CopyN(sum, file, 64<<20); errors.Is(err, io.EOF) {
 			return hex.EncodeToString(sum.Sum(nil)), nil
 		} else if err != nil {
 			return "", err

@@ -96,7 +96,7 @@ const (
 
 // note adds a line of our own, such as how the process ended.
 func (l *engineLog) note(format string, args ...any) {
-	fmt.Fprintf(l, "everpoint: %s %s\n", time.Now().UTC().Format(time.RFC3339), fmt.Sprintf(format, args...))
+	_, _ = fmt.Fprintf(l, "everpoint: %s %s\n", time.Now().UTC().Format(time.RFC3339), fmt.Sprintf(format, args...))
 }
 
 // lastFailure gives the line that says why the engine failed last; empty when it got ready since.
