@@ -117,7 +117,7 @@ func TestLargerThanTheBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, f := newFake(t, newLibrary(t, ""), SupervisorOptions{Memory: 9})
 		_, err := s.Acquire(t.Context(), "a")
-		want503(t, err, "`a`", "memory")
+		wantRefusal(t, err, "`a`", "memory")
 		if f.count() != 0 {
 			t.Error("it was started")
 		}

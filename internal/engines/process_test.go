@@ -155,7 +155,7 @@ func TestEmbeddingArguments(t *testing.T) {
 func TestBrokenWeights(t *testing.T) {
 	s, _ := newReal(t, "exit", SupervisorOptions{})
 	_, err := s.Acquire(t.Context(), "a")
-	want503(t, err, "`a`", "`everpoint models pull a`")
+	wantRefusal(t, err, "`a`", "`everpoint models pull a`")
 	if log := s.Log("a"); !strings.Contains(log, "not within the file bounds") || !strings.Contains(log, "exit status 1") {
 		t.Errorf("log %q", log)
 	}
@@ -186,7 +186,7 @@ func TestNeverReadyIsKilled(t *testing.T) {
 		return p, err
 	}
 	_, err := s.Acquire(t.Context(), "a")
-	want503(t, err, "400ms")
+	wantRefusal(t, err, "400ms")
 	if pid == 0 || alive(pid) {
 		t.Errorf("process %d lives on", pid)
 	}

@@ -85,7 +85,7 @@ func TestFetchFailure(t *testing.T) {
 		s, f := newFake(t, lib, SupervisorOptions{})
 		lib.pull = func(context.Context) error { return apierror.Unavailablef("model_unavailable", "No source has it.") }
 		_, err := s.Acquire(t.Context(), "a")
-		want503(t, err, "No source has it.") // the library's own words
+		wantRefusal(t, err, "No source has it.") // the library's own words
 		lib.pull = func(context.Context) error { return errors.New("disk on fire") }
 		_, err = s.Acquire(t.Context(), "a")
 		e := want503(t, err, "`a`", "`everpoint models pull a`")
@@ -133,7 +133,7 @@ func TestStop(t *testing.T) {
 		s.Stop()
 		for _, r := range waiting {
 			<-r.done
-			want503(t, r.err, "shutting down")
+			wantRefusal(t, r.err, "shutting down")
 		}
 		<-lease.Died()
 		lease.Release()
@@ -141,7 +141,7 @@ func TestStop(t *testing.T) {
 			t.Errorf("%d starts", f.count())
 		}
 		_, err := s.Acquire(t.Context(), "a")
-		want503(t, err, "shutting down")
+		wantRefusal(t, err, "shutting down")
 	})
 }
 
@@ -153,7 +153,7 @@ func TestStopWhileLoading(t *testing.T) {
 		wantState(t, s, "a", StateLoading)
 		s.Stop()
 		<-r.done
-		want503(t, r.err, "shutting down")
+		wantRefusal(t, r.err, "shutting down")
 		<-f.started[0].done
 	})
 }
@@ -166,7 +166,7 @@ func TestStopWhenJustReady(t *testing.T) {
 		r := ask(t.Context(), s, "a")
 		s.Stop()
 		<-r.done
-		want503(t, r.err, "shutting down")
+		wantRefusal(t, r.err, "shutting down")
 		if !f.started[0].ended() {
 			t.Error("its process lives on")
 		}

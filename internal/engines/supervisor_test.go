@@ -36,14 +36,8 @@ func acquire(t *testing.T, s *Supervisor, id string) *Lease {
 	return l
 }
 
-// refusal is what a client is told with a 503.
-type refusal struct {
-	Message    string
-	RetryAfter time.Duration
-}
-
 // want503 checks that err is a 503 whose text for the client holds all the words.
-func want503(t *testing.T, err error, words ...string) refusal {
+func want503(t *testing.T, err error, words ...string) *apierror.Error {
 	t.Helper()
 	e, ok := apierror.As(err)
 	if !ok || e.Status != 503 {
@@ -54,7 +48,13 @@ func want503(t *testing.T, err error, words ...string) refusal {
 			t.Errorf("message %q lacks %q", e.Message, word)
 		}
 	}
-	return refusal{e.Message, e.RetryAfter}
+	return e
+}
+
+// wantRefusal is want503 where nothing else of the error is of interest.
+func wantRefusal(t *testing.T, err error, words ...string) {
+	t.Helper()
+	_ = want503(t, err, words...)
 }
 
 func state(t *testing.T, s *Supervisor, id string) State {
@@ -335,7 +335,7 @@ func TestNeverReady(t *testing.T) {
 		f.ready = func(ctx context.Context, _ *process) error { <-ctx.Done(); return ctx.Err() }
 		began := time.Now()
 		_, err := s.Acquire(t.Context(), "a")
-		want503(t, err, "`a`", "7s", "`everpoint engines doctor`")
+		wantRefusal(t, err, "`a`", "7s", "`everpoint engines doctor`")
 		if took := time.Since(began); took != 7*time.Second {
 			t.Errorf("took %v", took)
 		}
