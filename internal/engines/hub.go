@@ -202,7 +202,8 @@ func (l *Library) fromHub(ctx context.Context, m Model, s Source, partial string
 	return os.RemoveAll(dir)
 }
 
-// hubDownload brings one file to the path to, going on from what is there. A connection that is cut is taken up again.
+// hubDownload brings one file to the path to, going on from what is there. A connection that is cut is taken up again,
+// but a hub that does not answer in the first place is given up at once.
 func (l *Library) hubDownload(ctx context.Context, f hubFile, to string, report func(done int64)) error {
 	out, err := os.OpenFile(to, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
@@ -221,6 +222,7 @@ func (l *Library) hubDownload(ctx context.Context, f hubFile, to string, report 
 	if err := l.checkSpace(filepath.Dir(to), f.Size-at); err != nil {
 		return err
 	}
+	answered := false
 	for failures := 0; at < f.Size; {
 		report(at)
 		next, err := l.hubOnce(ctx, f, out, at, report)
@@ -232,6 +234,11 @@ func (l *Library) hubDownload(ctx context.Context, f hubFile, to string, report 
 		if ctx.Err() != nil || errors.As(err, &final) || isLocal(err) {
 			return err
 		}
+		var unreachable *url.Error // of the client: there was no answer at all
+		if !answered && errors.As(err, &unreachable) {
+			return err // the next source must not be long in coming
+		}
+		answered = true
 		if failures++; next > at {
 			failures = 1
 		}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/everpoint/everpoint/internal/apierror"
 )
@@ -186,6 +187,19 @@ func TestHubGivesUp(t *testing.T) {
 				t.Error("there is a file")
 			}
 		})
+	}
+}
+
+// A hub that cannot be reached does not keep the next source waiting.
+func TestHubUnreachable(t *testing.T) {
+	l, h := openHub(t, noise(1000))
+	h.Close()
+	l.retryWait = time.Hour
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	_, err := l.Pull(ctx, "tiny", nil)
+	if e := want503(t, err); !strings.Contains(e.Error(), "refused") {
+		t.Errorf("error %v", e)
 	}
 }
 
