@@ -90,7 +90,7 @@ type Model struct {
 	File    string `yaml:"file,omitempty"`    // a GGUF file to run
 	URL     string `yaml:"url,omitempty"`     // base URL of an engine that already runs and speaks llama-server's HTTP
 	KeyEnv  string `yaml:"key_env,omitempty"` // with URL: name of the environment variable that holds the engine's key
-	Kind    string `yaml:"kind,omitempty"`    // with File or URL: chat (the default) or embedding
+	Kind    string `yaml:"kind,omitempty"`    // with File or URL: chat or embedding; default: what the file says, chat for a URL
 	Context int    `yaml:"context,omitempty"` // with File or URL: tokens per answer; 0: what the model says
 	Slots   int    `yaml:"slots,omitempty"`   // with File: answers in parallel; 0: chosen by the server
 

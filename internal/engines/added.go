@@ -105,9 +105,16 @@ func (l *Library) taken(added []Model, id string) bool {
 	return slices.ContainsFunc(l.known.Models, same) || slices.ContainsFunc(added, same)
 }
 
+// Added is what a user says of a file; what is zero is taken from the file's header.
+type Added struct {
+	Kind    string // KindChat or KindEmbedding
+	Context int    // tokens that one slot holds
+	Slots   int    // answers that are made at the same time
+}
+
 // Add makes a GGUF file that lies anywhere on this machine a model, named after the file. The file stays where it is and is
 // the user's: Remove forgets it and deletes nothing. A file that is no GGUF file, and a name that is taken, are 400.
-func (l *Library) Add(path string) (Model, error) {
+func (l *Library) Add(path string, a Added) (Model, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return Model{}, err
@@ -118,8 +125,8 @@ func (l *Library) Add(path string) (Model, error) {
 	}
 	name := filepath.Base(path)
 	m := Model{
-		ID: strings.ToLower(strings.TrimSuffix(name, filepath.Ext(name))), Kind: KindChat, Engine: LlamaCPP,
-		Origin: path, File: path, Size: info.Size(),
+		ID: strings.ToLower(strings.TrimSuffix(name, filepath.Ext(name))), Kind: a.Kind, Engine: LlamaCPP,
+		Context: a.Context, Slots: a.Slots, Origin: path, File: path, Size: info.Size(),
 	}
 	if err := describe(&m, path); err != nil {
 		return Model{}, apierror.Invalidf("path", "", "%s is not a model that can be loaded: %v.", path, err)

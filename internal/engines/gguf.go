@@ -2,6 +2,7 @@ package engines
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -172,17 +173,26 @@ func describe(m *Model, path string) error {
 		return errors.New("its header names no architecture")
 	}
 	number := func(key string) int64 { return int64(h.numbers[arch+"."+key]) }
-	m.Context, m.Slots = 4096, addedSlots
-	if n := number("context_length"); n > 0 {
-		m.Context = int(min(n, addedContext))
+	if m.Context == 0 {
+		m.Context = 4096
+		if n := number("context_length"); n > 0 {
+			m.Context = int(min(n, addedContext))
+		}
 	}
 	m.Licence = h.strings["general.license"]
 	// Models that make vectors say how they pool the vectors of the tokens; those that write do not.
-	if _, pools := h.numbers[arch+".pooling_type"]; pools {
-		m.Kind, m.Slots, m.Dimensions = KindEmbedding, 1, int(number("embedding_length"))
+	if m.Kind == "" {
+		m.Kind = KindChat
+		if _, pools := h.numbers[arch+".pooling_type"]; pools {
+			m.Kind = KindEmbedding
+		}
+	}
+	if m.Kind == KindEmbedding {
+		m.Slots, m.Dimensions = cmp.Or(m.Slots, 1), int(number("embedding_length"))
 		m.Memory = m.Size + workMemory
 		return nil
 	}
+	m.Slots = cmp.Or(m.Slots, addedSlots)
 	heads := max(number("attention.head_count"), 1)
 	headSize := number("attention.key_length")
 	if headSize == 0 {

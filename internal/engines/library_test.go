@@ -185,7 +185,7 @@ func TestAddAndRemove(t *testing.T) {
 		"llama.block_count": 2, "llama.attention.head_count": 4, "llama.attention.head_count_kv": 2,
 		"tokenizer.ggml.tokens": []string{"a", "b"}, "tokenizer.ggml.types": []int32{1, 2}, "llama.rope.freq_base": 1e6,
 	}))
-	m, err := l.Add(path)
+	m, err := l.Add(path, Added{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,13 +199,18 @@ func TestAddAndRemove(t *testing.T) {
 	if err := l.Verify(m.ID); err != nil {
 		t.Error(err)
 	}
-	if again, err := l.Add(path); err != nil || again.ID != m.ID || len(l.Models()) != 2 {
+	if again, err := l.Add(path, Added{}); err != nil || again.ID != m.ID || len(l.Models()) != 2 {
 		t.Errorf("added again: %v, %v, %d models", again.ID, err, len(l.Models()))
+	}
+
+	said, err := l.Add(path, Added{Kind: KindChat, Context: 1000, Slots: 3})
+	if err != nil || said.Context != 1000 || said.Slots != 3 || said.Memory != said.Size+3*1000*perToken+workMemory {
+		t.Errorf("added with a context and slots: %+v, %v", said, err)
 	}
 
 	twin := filepath.Join(t.TempDir(), "my-model.q4.gguf")
 	write(t, twin, ggufFile(t, map[string]any{"general.architecture": "bert", "bert.pooling_type": 1, "bert.embedding_length": 96, "bert.context_length": 512}))
-	if _, err := l.Add(twin); err == nil || !strings.Contains(err.Error(), "another name") {
+	if _, err := l.Add(twin, Added{}); err == nil || !strings.Contains(err.Error(), "another name") {
 		t.Errorf("a second model of the same name: error %v", err)
 	}
 	if err := other.Remove(m.ID); err != nil {
@@ -217,7 +222,7 @@ func TestAddAndRemove(t *testing.T) {
 	if _, err := os.Stat(path); err != nil {
 		t.Errorf("the user's file is gone: %v", err)
 	}
-	if m, err := l.Add(twin); err != nil || m.Kind != KindEmbedding || m.Dimensions != 96 || m.Context != 512 {
+	if m, err := l.Add(twin, Added{}); err != nil || m.Kind != KindEmbedding || m.Dimensions != 96 || m.Context != 512 {
 		t.Errorf("added %+v, %v", m, err)
 	}
 }
@@ -238,11 +243,11 @@ func TestAddRefuses(t *testing.T) {
 	} {
 		path := filepath.Join(t.TempDir(), name)
 		write(t, path, c.content)
-		if _, err := l.Add(path); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := l.Add(path, Added{}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", name, err, c.want)
 		}
 	}
-	if _, err := l.Add(filepath.Join(t.TempDir(), "absent.gguf")); err == nil || !strings.Contains(err.Error(), "There is no file") {
+	if _, err := l.Add(filepath.Join(t.TempDir(), "absent.gguf"), Added{}); err == nil || !strings.Contains(err.Error(), "There is no file") {
 		t.Errorf("absent: error %v", err)
 	}
 }

@@ -90,7 +90,7 @@ func checkChatRequest(req *openai.ChatCompletionRequest) error {
 		return unsupported("reasoning_effort")
 	case number(req.Verbosity, "medium") != "medium":
 		return unsupported("verbosity")
-	case number(req.ParallelToolCalls, true) != true:
+	case !number(req.ParallelToolCalls, true):
 		return apierror.Invalidf("parallel_tool_calls", "", "'parallel_tool_calls' is only allowed when 'tools' are specified.")
 	}
 	for _, m := range req.Modalities {

@@ -236,7 +236,7 @@ func TestClientGoneFreesTheEngine(t *testing.T) {
 			lines := bufio.NewScanner(resp.Body)
 			lines.Scan()
 			close(first)
-			for lines.Scan() { //nolint:revive // until the client leaves
+			for lines.Scan() {
 			}
 		}()
 		within(t, "the request reached the engine", func() bool { return engine.Busy() == 1 })

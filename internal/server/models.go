@@ -1,8 +1,8 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
-	"slices"
 
 	"github.com/everpoint/everpoint/internal/config"
 	"github.com/everpoint/everpoint/internal/engines"
@@ -25,13 +25,13 @@ func resolveModels(lib *engines.Library, cfg config.Config) (modelPlan, error) {
 		case m.Target != "":
 			p.names[name] = upstream.Name{Target: m.Target}
 		case m.File != "":
-			added, err := addFile(lib, m.File)
+			added, err := addFile(lib, m)
 			if err != nil {
 				return p, fmt.Errorf("models.names.%s.file: %w", name, err)
 			}
 			p.names[name] = upstream.Name{Target: added}
 		default:
-			p.names[name] = upstream.Name{URL: m.URL, Key: m.Key, Kind: m.Kind, Context: m.Context}
+			p.names[name] = upstream.Name{URL: m.URL, Key: m.Key, Kind: cmp.Or(m.Kind, upstream.KindChat), Context: m.Context}
 		}
 	}
 	var wanted []string
@@ -59,12 +59,14 @@ func resolveModels(lib *engines.Library, cfg config.Config) (modelPlan, error) {
 	return p, nil
 }
 
-// addFile makes a file a model unless it is one already, and gives the model's id.
-func addFile(lib *engines.Library, path string) (string, error) {
-	known := slices.IndexFunc(lib.Models(), func(m engines.Model) bool { return m.File == path })
-	if known >= 0 {
-		return lib.Models()[known].ID, nil
+// addFile makes a file a model unless it is one already, as it is described, and gives the model's id.
+func addFile(lib *engines.Library, m config.Model) (string, error) {
+	for _, known := range lib.Models() {
+		if known.File == m.File && cmp.Or(m.Kind, known.Kind) == known.Kind &&
+			cmp.Or(m.Context, known.Context) == known.Context && cmp.Or(m.Slots, known.Slots) == known.Slots {
+			return known.ID, nil
+		}
 	}
-	m, err := lib.Add(path)
-	return m.ID, err
+	added, err := lib.Add(m.File, engines.Added{Kind: m.Kind, Context: m.Context, Slots: m.Slots})
+	return added.ID, err
 }
