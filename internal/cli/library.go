@@ -80,15 +80,7 @@ func chatModel(lib *engines.Library, conf config.Config, small bool) (string, er
 		}
 		return "", usagef("--small: the catalogue names no small chat model; leave --small out")
 	}
-	id := conf.Models.Chat
-	for range len(conf.Models.Names) + 1 { // names may stand for names; Load has refused circles
-		name, ok := conf.Models.Names[id]
-		if !ok || name.Target == "" {
-			break
-		}
-		id = name.Target
-	}
-	return id, nil
+	return conf.Models.ChatTarget(), nil
 }
 
 // defaultModels are those that a server without further configuration needs: one that chats, one that embeds.
@@ -97,14 +89,5 @@ func defaultModels(lib *engines.Library, conf config.Config, small bool) ([]stri
 	if err != nil {
 		return nil, err
 	}
-	var ids []string
-	if _, ok := lib.Model(chat); ok { // otherwise it is a file or a server of the user's own: nothing to fetch
-		ids = append(ids, chat)
-	}
-	for _, m := range lib.Models() {
-		if m.Default && m.Kind == engines.KindEmbedding {
-			ids = append(ids, m.ID)
-		}
-	}
-	return ids, nil
+	return lib.Needed(chat), nil
 }

@@ -84,6 +84,20 @@ type Models struct {
 	Names map[string]Model `yaml:"names"` // what the user adds to the catalogue and to the vendor's names
 }
 
+// ChatTarget is what Chat leads to when names that stand for names are followed: the id of a catalogue entry, or a name
+// with a file or a URL.
+func (m Models) ChatTarget() string {
+	id := m.Chat
+	for range len(m.Names) + 1 { // Check refuses circles
+		name, ok := m.Names[id]
+		if !ok || name.Target == "" {
+			break
+		}
+		id = name.Target
+	}
+	return id
+}
+
 // Model is what a name stands for. Exactly one of Target, File and URL is set.
 type Model struct {
 	Target  string `yaml:"target,omitempty"`  // id of a catalogue entry or another name

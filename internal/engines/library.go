@@ -180,6 +180,28 @@ func (l *Library) file(m Model) string {
 	return filepath.Join(l.o.Dir, "models", m.File)
 }
 
+// Embedding is the model that makes vectors when nobody asks for a certain one; empty when the catalogue names none.
+func (l *Library) Embedding() string {
+	for _, m := range l.Models() {
+		if m.Kind == KindEmbedding && m.Default {
+			return m.ID
+		}
+	}
+	return ""
+}
+
+// Needed gives the models that have to be on disk for a server whose default chat model is chat: that one, unless it is
+// no model of this library but, say, a server of the user's own, and the default embedding model.
+func (l *Library) Needed(chat string) []string {
+	var ids []string
+	for _, id := range []string{chat, l.Embedding()} {
+		if _, ok := l.Model(id); ok {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // Path gives the model's file when it is whole on disk. A file gets its name only after its hash was checked, so that
 // looking at its size is enough here; Verify reads it again.
 func (l *Library) Path(id string) (string, bool) {

@@ -34,27 +34,9 @@ func resolveModels(lib *engines.Library, cfg config.Config) (modelPlan, error) {
 			p.names[name] = upstream.Name{URL: m.URL, Key: m.Key, Kind: cmp.Or(m.Kind, upstream.KindChat), Context: m.Context}
 		}
 	}
-	var wanted []string
-	id := p.chat
-	for range len(p.names) + 1 { // names may stand for names; config has refused circles
-		n, ok := p.names[id]
-		if !ok || n.Target == "" {
-			break
-		}
-		id = n.Target
-	}
-	if _, ok := lib.Model(id); ok {
-		wanted = append(wanted, id)
-	}
-	for _, m := range lib.Models() {
-		if m.Kind == engines.KindEmbedding && m.Default {
-			p.embedding = m.ID
-			wanted = append(wanted, m.ID)
-			break
-		}
-	}
+	p.embedding = lib.Embedding()
 	if !cfg.Engines.Offline {
-		p.pull = wanted
+		p.pull = lib.Needed(cfg.Models.ChatTarget())
 	}
 	return p, nil
 }
