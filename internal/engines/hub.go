@@ -163,7 +163,7 @@ func (l *Library) declaredModel(ctx context.Context, id string) (Model, error) {
 	}
 	base := path.Base(f.Name)
 	return Model{
-		ID: strings.ToLower(strings.TrimSuffix(base, ".gguf")), Kind: KindChat, Engine: LlamaCPP, Origin: id,
+		ID: strings.ToLower(strings.TrimSuffix(base, ".gguf")), Engine: LlamaCPP, Origin: id,
 		File: strings.ReplaceAll(f.repo, "/", "--") + "--" + base, Size: size, SHA256: sum,
 		Sources: []Source{{Kind: SourceHuggingFace, Repo: f.repo, Files: []File{{Name: f.Name}}}},
 	}, nil

@@ -233,8 +233,9 @@ func TestHubWrongHash(t *testing.T) {
 // A model that the user names is pinned to what the hub declares, described by its header, and remembered.
 func TestHubAdd(t *testing.T) {
 	content := ggufFile(t, map[string]any{"general.architecture": "qwen2", "qwen2.context_length": 32768})
+	embedding := ggufFile(t, map[string]any{"general.architecture": "bert", "bert.pooling_type": 1, "bert.embedding_length": 96})
 	longer := append(slices.Clone(content), 'x')
-	h := newHub(t, map[string][]byte{"owner/name/Some-Model-Q4.gguf": content, "other/name/some-model-q4.gguf": longer})
+	h := newHub(t, map[string][]byte{"owner/name/Some-Model-Q4.gguf": content, "other/name/some-model-q4.gguf": longer, "owner/vectors/v.gguf": embedding})
 	o := LibraryOptions{HubURL: h.URL, Dir: t.TempDir()}
 	l := openTiny(t, o, nil)
 	h.cuts = []int{50_000}
@@ -255,10 +256,13 @@ func TestHubAdd(t *testing.T) {
 		t.Errorf("a second model of the same name: %+v, %v", twin, err)
 	}
 	wantFile(t, l, twin.ID, longer)
+	if v, err := l.Pull(t.Context(), "hf:owner/vectors:v.gguf", nil); err != nil || v.Kind != KindEmbedding || v.Dimensions != 96 {
+		t.Errorf("a model for vectors: %+v, %v", v, err)
+	}
 	if err := l.Remove("some-model-q4"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(filepath.Join(l.o.Dir, "models", m.File)); err == nil || len(l.Models()) != 2 {
+	if _, err := os.Stat(filepath.Join(l.o.Dir, "models", m.File)); err == nil || len(l.Models()) != 3 {
 		t.Errorf("after Remove: the file is there or %d models are", len(l.Models()))
 	}
 }
