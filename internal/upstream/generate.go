@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -90,7 +91,8 @@ func (u *Upstream) sampling(ctx context.Context, l lease, t *Target, s *Sampling
 		r.Temperature, r.TopP = &t.defaults.Temperature, &t.defaults.TopP
 	}
 	if nonZero(s.PresencePenalty) || nonZero(s.FrequencyPenalty) {
-		r.RepeatLastN = -1 // the vendor counts the whole text, llama.cpp by default its last 64 tokens
+		// The vendor counts the whole text, llama.cpp by default its last 64 tokens. Not every build of it knows -1 for all.
+		r.RepeatLastN = cmp.Or(t.context, 1<<15)
 	}
 	var err error
 	r.LogitBias, err = u.logitBias(ctx, l, t, s.LogitBias)
