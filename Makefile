@@ -44,12 +44,21 @@ check: ## The quick part: format, vet, linters, unit tests, the program for ever
 
 .PHONY: lint
 lint: $(LINT) ## The linters alone
-	$(LINT) run ./...
+	$(LINT) run --allow-serial-runners ./...
 
 $(LINT):
 	@echo "Building golangci-lint $(LINT_VERSION), once; this takes some minutes."
 	@mkdir -p $(dir $(LINT))
 	@tmp=$$(mktemp -d); GOBIN="$$tmp" $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION); mv "$$tmp/golangci-lint" $(LINT); rmdir "$$tmp"
+
+##@ Measure
+.PHONY: bench
+bench: build ## What Everpoint adds to an engine called directly: time, memory, tokens per second (ARGS="--json" and more)
+	@$(GO) run ./bench $(ARGS)
+
+.PHONY: eval-json
+eval-json: build ## How many of 100 replies in JSON from the small model are valid
+	@$(GO) run ./eval $(ARGS)
 
 ##@ Clean
 .PHONY: clean

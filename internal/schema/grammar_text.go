@@ -101,7 +101,8 @@ func (g *grammar) pattern(p string, least, most int) (string, bool) {
 	for _, b := range branches {
 		b, fromStart := stripAnchor(b, syntax.OpBeginText, false)
 		b, toEnd := stripAnchor(b, syntax.OpEndText, true)
-		body, ok := "", true
+		var body string
+		var ok bool
 		if low, high, set := repetition(b); set != nil && fromStart && toEnd {
 			low = max(low, least)
 			if most >= 0 && (high < 0 || high > most) {
