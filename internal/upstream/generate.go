@@ -9,6 +9,7 @@ import (
 	"iter"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unicode/utf8"
 
 	"github.com/everpoint/everpoint/internal/apierror"
@@ -144,7 +145,7 @@ func (u *Upstream) generate(ctx context.Context, t *Target, path string, choice 
 }
 
 // readEvents turns an engine's stream into events. It returns nil when the answer is whole or yield has had enough.
-func (l lease) readEvents(ctx context.Context, body io.Reader, choice int, yield func(Event, error) bool) error {
+func (l lease) readEvents(ctx context.Context, body io.ReadCloser, choice int, yield func(Event, error) bool) error {
 	events := newEventReader(body)
 	last := Event{Choice: choice}
 	for {
@@ -157,6 +158,7 @@ func (l lease) readEvents(ctx context.Context, body io.Reader, choice int, yield
 				return l.failed(ctx, io.ErrUnexpectedEOF)
 			}
 			yield(last, nil)
+			finish(body)
 			return nil
 		}
 		var chunk engineChunk
@@ -187,6 +189,14 @@ func (l lease) readEvents(ctx context.Context, body io.Reader, choice int, yield
 			return nil
 		}
 	}
+}
+
+// finish reads to the end of an answer that is whole, which is what lets its connection be used again. The end comes with
+// [DONE]; an engine that keeps the connection open beyond it is not waited for.
+func finish(body io.ReadCloser) {
+	hangUp := time.AfterFunc(100*time.Millisecond, func() { _ = body.Close() })
+	defer hangUp.Stop()
+	_, _ = io.Copy(io.Discard, io.LimitReader(body, 4<<10)) // all that could fail is the saving
 }
 
 // tidyLogprobs writes tokens that are no whole characters the way the vendor does and keeps every list non-null.
