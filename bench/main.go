@@ -75,7 +75,7 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 	} else {
-		fmt.Fprint(os.Stdout, r.table())
+		fmt.Print(r.table())
 	}
 	if o.docs == "" {
 		return nil

@@ -128,9 +128,9 @@ func askAll(ctx context.Context, c *client, cases []testCase) ([]result, error) 
 			case err != nil:
 				return err
 			case r.Fault != "":
-				fmt.Fprintf(os.Stdout, "FAIL %s: %s\n     %s\n", t.Name, oneLine(r.Fault), oneLine(r.Reply))
+				fmt.Printf("FAIL %s: %s\n     %s\n", t.Name, oneLine(r.Fault), oneLine(r.Reply))
 			case c.verbose:
-				fmt.Fprintf(os.Stdout, "ok   %s: %s\n", t.Name, oneLine(r.Reply))
+				fmt.Printf("ok   %s: %s\n", t.Name, oneLine(r.Reply))
 			}
 			results[i] = r
 			return nil

@@ -64,7 +64,7 @@ func report(o options, results []result, took time.Duration) error {
 	for _, r := range results {
 		tokens += r.tokens
 	}
-	fmt.Fprintf(os.Stdout, "\n%s\n%d tokens in %s\n", b.String(), tokens, took.Round(time.Second))
+	fmt.Printf("\n%s\n%d tokens in %s\n", b.String(), tokens, took.Round(time.Second))
 	if o.docs == "" {
 		return nil
 	}

@@ -35,7 +35,7 @@ func FuzzCheck(f *testing.F) {
 				}
 				continue
 			}
-			e, ok := err.(*apierror.Error) //nolint:errorlint // it must be this very type, not one that wraps it
+			e, ok := err.(*apierror.Error)
 			if !ok || e.Status != 400 || e.Type != apierror.TypeInvalidRequest || e.Message == "" {
 				t.Errorf("%s: %#v", op, err)
 			} else if valid && strings.HasPrefix(e.Message, "We could not parse") && !strings.HasSuffix(e.Message, "UTF-8.)") {
