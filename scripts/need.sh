@@ -37,8 +37,8 @@ for tool in "$@"; do
   python)
     if ! command -v python3 >/dev/null; then
       need "Python 3 is missing. Install it: $(install_with 'python3 python3-venv' python3 python)"
-    elif ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))'; then
-      need "Python is $(python3 -V 2>&1 | cut -d' ' -f2); 3.9 or later is needed. Install it: $(install_with python3 python3 python)"
+    elif ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
+      need "Python is $(python3 -V 2>&1 | cut -d' ' -f2); 3.10 or later is needed. Install it: $(install_with python3 python3 python)"
     elif ! python3 -c 'import venv, ensurepip' 2>/dev/null; then
       need "Python's venv is missing. Install it: $(install_with python3-venv python3 python)"
     fi

@@ -104,7 +104,7 @@ func checkPython(ctx context.Context, python string, engineThere bool) Check {
 		check.Outcome = CheckWarning
 	}
 	check.Detail = fmt.Sprintf("%s with the modules venv and ensurepip does not run: %v", python, err)
-	check.Advice = "Install Python 3.9 or later with venv (Debian and Ubuntu: apt install python3-venv), or put llama-server on the PATH."
+	check.Advice = "Install Python 3.10 or later with venv (Debian and Ubuntu: apt install python3-venv), or put llama-server on the PATH."
 	return check
 }
 

@@ -92,7 +92,7 @@ type LibraryOptions struct {
 	Offline     bool     // fetch nothing
 	LlamaServer string   // path of a llama-server to use in place of any other
 	HubURL      string   // base URL of the Hugging Face hub; default https://huggingface.co
-	Python      string   // Python 3.9 or later that makes the managed environments; default python3
+	Python      string   // Python 3.10 or later that makes the managed environments; default python3
 	Logger      *slog.Logger
 }
 
