@@ -9,26 +9,15 @@ import (
 	"time"
 
 	"github.com/everpoint/everpoint/internal/apierror"
+	"github.com/everpoint/everpoint/openai"
 )
 
 // statusClientGone is logged and counted for a client that left before it was answered. It is never sent.
 const statusClientGone = 499
 
-// errorBody is the vendor's envelope; all four keys are always there (wire-facts 2).
-type errorBody struct {
-	Error errorFields `json:"error"`
-}
-
-type errorFields struct {
-	Message string  `json:"message"`
-	Type    string  `json:"type"`
-	Param   *string `json:"param"`
-	Code    *string `json:"code"`
-}
-
 // envelope is what a client is shown of e.
-func envelope(e *apierror.Error) errorBody {
-	b := errorBody{errorFields{Message: e.Message, Type: e.Type}}
+func envelope(e *apierror.Error) openai.ErrorResponse {
+	b := openai.ErrorResponse{Error: openai.Error{Message: e.Message, Type: e.Type}}
 	if e.Param != "" {
 		b.Error.Param = &e.Param
 	}
