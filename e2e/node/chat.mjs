@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import OpenAI from 'openai';
+import { LengthFinishReasonError } from 'openai/error';
 import { zodResponseFormat } from 'openai/helpers/zod';
 import { z } from 'zod';
 import { addsUp, contains, raises, run } from './check.mjs';
@@ -204,7 +205,7 @@ await run({
   },
 
   async parse_cut_short() {
-    await raises(OpenAI.LengthFinishReasonError ?? Error, () =>
+    await raises(LengthFinishReasonError, () =>
       client.chat.completions.parse({
         model: 'gpt-4o-mini',
         messages: [{ role: 'user', content: 'A line from (1, 2) to (3, 4).' }],

@@ -57,8 +57,8 @@ def check_step_by_step():
         {"role": "system", "content": "Work in steps, and show each."},
         user("A tank holds 30 litres and loses 5 each hour. How many hours until it is empty?\n\nStep by step:"),
     ]
-    steps = text_of(messages, model="gpt-4o", temperature=0.3, max_tokens=40)
-    contains(steps, "30", "5")
+    steps = text_of(messages, model="gpt-4o", temperature=0.3, max_tokens=32)
+    contains(steps, "tank", "hour", "step")
 
 
 def check_most_common_answer():

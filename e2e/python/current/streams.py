@@ -8,6 +8,7 @@ client = OpenAI()
 
 GREEDY = {"temperature": 0, "seed": 11}
 QUESTION = [{"role": "user", "content": "Name the capitals of France, Italy and Japan, in that order."}]
+SHORT = [{"role": "user", "content": "Name the capital of France."}]
 
 
 def start(messages=QUESTION, **options):
@@ -118,7 +119,8 @@ def check_bytes_on_the_wire():
 
 def check_helper():
     text = ""
-    with client.chat.completions.stream(model="gpt-4o-mini", messages=QUESTION, max_tokens=12, **GREEDY) as stream:
+    # An answer that is cut off is an error to this helper, so this one is short and comes to its own end.
+    with client.chat.completions.stream(model="gpt-4o-mini", messages=SHORT, **GREEDY) as stream:
         for event in stream:
             if event.type == "content.delta":
                 text += event.delta
@@ -127,8 +129,8 @@ def check_helper():
                 equal(event.content, text)
         final = stream.get_final_completion()
     equal(final.choices[0].message.content, text)
-    equal(final.choices[0].finish_reason, "length")
-    assert text
+    equal(final.choices[0].finish_reason, "stop")
+    contains(text, "Paris")
 
 
 async def check_async():
@@ -145,12 +147,12 @@ async def check_async():
 
 async def check_async_helper():
     async with AsyncOpenAI().chat.completions.stream(
-        model="gpt-4o-mini", messages=QUESTION, max_tokens=6, stream_options={"include_usage": True}, **GREEDY
+        model="gpt-4o-mini", messages=SHORT, stream_options={"include_usage": True}, **GREEDY
     ) as stream:
         pieces = [event.delta async for event in stream if event.type == "content.delta"]
         final = await stream.get_final_completion()
     equal(final.choices[0].message.content, "".join(pieces))
-    adds_up(final.usage, completion=6)
+    adds_up(final.usage)
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ SCHEMA = {
 def check_schema():
     answer = client.chat.completions.create(
         model="gpt-4o",
-        messages=[{"role": "user", "content": "Invent a short task: title, level, sizes, note, owner."}],
+        messages=[{"role": "user", "content": "Invent a task: a title of one word, a level, one size, no note, an owner."}],
         response_format={"type": "json_schema", "json_schema": {"name": "task", "strict": True, "schema": SCHEMA}},
         temperature=0,
     )

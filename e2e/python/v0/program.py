@@ -165,7 +165,7 @@ def check_models():
 
 def check_wrong_key():
     error = raises(openai.error.AuthenticationError, lambda: chat([user("x")], api_key="sk-wrong"))
-    equal((error.http_status, error.code), (401, "invalid_api_key"))
+    equal((error.http_status, error.json_body["error"]["code"]), (401, "invalid_api_key"))
 
 
 def check_bad_requests():
