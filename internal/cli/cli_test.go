@@ -61,6 +61,7 @@ func TestCommandLine(t *testing.T) {
 		{"--help", exitOK, "serve", ""},
 		{"serve --help", exitOK, "--no-auth", ""},
 		{"completion --help", exitOK, `eval "$(everpoint completion bash)"`, ""},
+		{"fake-engine --help", exitOK, `"then": "cut"`, ""},
 		{"version", exitOK, "everpoint dev (commit", ""},
 		{"version --json", exitOK, `"version": "dev"`, ""},
 		{"modelz", exitUsage, "", `did you mean "models"?` + "\n" + `Run "everpoint --help"`},

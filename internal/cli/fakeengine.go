@@ -14,7 +14,20 @@ import (
 
 type fakeEngineCmd struct {
 	Listen string `default:"127.0.0.1:0" placeholder:"HOST:PORT" help:"Where to accept connections; port 0 takes any free one."`
-	Script string `type:"path" placeholder:"FILE" help:"What to answer (JSON; see docs/operations.md). Default: one sentence, at once."`
+	Script string `type:"path" placeholder:"FILE" help:"What to answer (JSON). Default: one sentence, at once."`
+}
+
+// Help is shown by --help.
+func (c *fakeEngineCmd) Help() string {
+	return `A script is rules, of which the first that matches a request decides, and settings of the engine (model, key, context,
+slots, dimensions, never_ready):
+
+  {"slots": 2, "rules": [
+    {"contains": "weather", "reply": "It is sunny.", "first_token": "200ms", "between_tokens": "20ms"},
+    {"contains": "long", "tokens": 500, "then": "cut", "after": 20},
+    {"model": "tired", "status": 429}]}
+
+"then" is what goes wrong after so many tokens: cut, garbage, stall or error.`
 }
 
 // Run serves until it is interrupted.
