@@ -105,12 +105,12 @@ func run(ctx context.Context, o options) error {
 	if err := c.warmUp(ctx); err != nil {
 		return err
 	}
-	started := time.Now()
+	started, at := time.Now(), commit() // it may change while this runs
 	results, err := askAll(ctx, c, cases)
 	if err != nil {
 		return err
 	}
-	return report(o, results, time.Since(started))
+	return report(o, results, at, time.Since(started))
 }
 
 // askAll runs the cases, some at the same time, and keeps their order. It ends early when the server is gone.

@@ -21,7 +21,7 @@ type tally struct{ valid, all int }
 func (t tally) String() string { return fmt.Sprintf("%d of %d", t.valid, t.all) }
 
 // report prints the figures and, if asked, writes them into the docs.
-func report(o options, results []result, took time.Duration) error {
+func report(o options, results []result, commit string, took time.Duration) error {
 	groups := []struct {
 		name string
 		in   func(testCase) bool
@@ -68,7 +68,7 @@ func report(o options, results []result, took time.Duration) error {
 	if o.docs == "" {
 		return nil
 	}
-	return updateDocs(o.docs, fmt.Sprintf("%s, commit %s. %s", time.Now().UTC().Format(time.DateOnly), commit(), b.String()))
+	return updateDocs(o.docs, fmt.Sprintf("%s, commit %s. %s", time.Now().UTC().Format(time.DateOnly), commit, b.String()))
 }
 
 // updateDocs replaces the figures of a file.
