@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -35,7 +36,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "measure only one part: start, scripted or local")
 	flag.IntVar(&o.rate, "rate", 1000, "requests per second of the scripted part")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt) //nolint:forbidigo // the first context
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) //nolint:forbidigo // the first context
 	err := run(ctx, o)
 	stop()
 	if err != nil {

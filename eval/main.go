@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -63,7 +64,7 @@ func main() {
 	flag.StringVar(&only, "only", "", "run only the cases whose name matches this expression")
 	flag.BoolVar(&o.verbose, "v", false, "print the valid replies too")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt) //nolint:forbidigo // the first context
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) //nolint:forbidigo // the first context
 	defer stop()
 	var err error
 	if o.only, err = regexp.Compile(only); err == nil {
