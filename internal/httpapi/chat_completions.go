@@ -258,7 +258,7 @@ func (c *chatAnswer) stream(w http.ResponseWriter, r *http.Request, events iter.
 		if !choice.started {
 			choice.started = true
 			start := openai.ChatDeltaStart{Role: "assistant", Content: new(string)}
-			if err := s.Send(c.chunk(event.Choice, start, c.logprobs(nil), nil)); err != nil {
+			if err := s.Queue(c.chunk(event.Choice, start, c.logprobs(nil), nil)); err != nil {
 				return err
 			}
 		}
@@ -271,7 +271,11 @@ func (c *chatAnswer) stream(w http.ResponseWriter, r *http.Request, events iter.
 			return formatErr
 		}
 		if event.FinishReason != "" {
-			if err := s.Send(c.chunk(event.Choice, struct{}{}, nil, &event.FinishReason)); err != nil {
+			send := s.Send
+			if len(c.choices) == 1 {
+				send = s.Queue // the end of the stream follows
+			}
+			if err := send(c.chunk(event.Choice, struct{}{}, nil, &event.FinishReason)); err != nil {
 				return err
 			}
 		}
@@ -284,7 +288,7 @@ func (c *chatAnswer) stream(w http.ResponseWriter, r *http.Request, events iter.
 		// The contract's text has a null usage on the other chunks, the recorded streams have none there (wire-facts 15.6).
 		last := c.chunk(0, nil, nil, nil)
 		last.Choices, last.Usage = []openai.ChatChunkChoice{}, &c.usage
-		if err := s.Send(last); err != nil {
+		if err := s.Queue(last); err != nil {
 			return err
 		}
 	}

@@ -238,7 +238,7 @@ func (c *completionAnswer) stream(w http.ResponseWriter, r *http.Request, events
 	if c.req.StreamOptions != nil && number(c.req.StreamOptions.IncludeUsage, false) {
 		last := c.object()
 		last.Usage = &c.usage
-		if err := s.Send(last); err != nil {
+		if err := s.Queue(last); err != nil {
 			return err
 		}
 	}
