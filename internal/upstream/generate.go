@@ -54,6 +54,7 @@ type engineRequest struct {
 	RepeatLastN      int             `json:"repeat_last_n,omitempty"`
 	LogitBias        [][2]float64    `json:"logit_bias,omitempty"`
 	Seed             *uint32         `json:"seed,omitempty"`
+	CachePrompt      *bool           `json:"cache_prompt,omitempty"` // true is the engine's default
 	Stop             []string        `json:"stop,omitempty"`
 	Logprobs         any             `json:"logprobs,omitempty"` // bool for chat, number for completions
 	TopLogprobs      int             `json:"top_logprobs,omitempty"`
@@ -94,6 +95,11 @@ func (u *Upstream) sampling(ctx context.Context, l lease, t *Target, s *Sampling
 	if nonZero(s.PresencePenalty) || nonZero(s.FrequencyPenalty) {
 		// The vendor counts the whole text, llama.cpp by default its last 64 tokens. Not every build of it knows -1 for all.
 		r.RepeatLastN = cmp.Or(t.context, 1<<15)
+	}
+	if s.Seed != nil && (r.Temperature == nil || *r.Temperature != 0) {
+		// How much of a prompt the engine has in its cache decides in what batches it computes the rest, and so the last
+		// digits of the probabilities, which turn a draw. A seed asks for the same draws again.
+		r.CachePrompt = new(bool)
 	}
 	var err error
 	r.LogitBias, err = u.logitBias(ctx, l, t, s.LogitBias)

@@ -147,7 +147,7 @@ func TestChat(t *testing.T) {
 	}
 	asked := b.last(t, "/v1/chat/completions")
 	for key, want := range map[string]any{
-		"temperature": 0.5, "top_p": 0.9, "presence_penalty": 0.1, "frequency_penalty": 0.2, "repeat_last_n": 200.0,
+		"temperature": 0.5, "top_p": 0.9, "presence_penalty": 0.1, "frequency_penalty": 0.2, "repeat_last_n": 200.0, "cache_prompt": false,
 		"max_tokens": 10.0, "stream": true, "logprobs": true, "grammar": r.Grammar,
 	} {
 		if asked[key] != want {
