@@ -132,6 +132,7 @@ func runProgram(t *testing.T, cmd *exec.Cmd, s *server) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	remember(cmd.Process)
 	ctx, cancel := context.WithTimeout(t.Context(), programTimeout)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })

@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -32,6 +34,33 @@ type server struct {
 	key string
 	cmd *exec.Cmd
 	log string // path of what it wrote on its standard error
+}
+
+// running holds what was started, since an interrupted test process runs no clean-up of its own.
+var running struct {
+	sync.Mutex
+	processes []*os.Process
+}
+
+// remember has a process ended when the tests are interrupted. It may have ended by itself before.
+func remember(p *os.Process) {
+	running.Lock()
+	defer running.Unlock()
+	running.processes = append(running.processes, p)
+}
+
+func TestMain(m *testing.M) {
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	go func() { // until the process ends
+		<-interrupted
+		running.Lock() // for good: nothing more is started
+		for _, p := range running.processes {
+			_ = p.Kill() // fails when it has ended already
+		}
+		os.Exit(130)
+	}()
+	os.Exit(m.Run())
 }
 
 // startServer builds the program and starts it on a free port, with a folder of its own, the small model, and three
@@ -85,6 +114,7 @@ func start(t *testing.T, cmd *exec.Cmd, log, prefix string) string {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	remember(cmd.Process)
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // fails when it has ended already
 		_ = cmd.Wait()
