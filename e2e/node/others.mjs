@@ -41,9 +41,9 @@ await run({
     });
     contains(texts.choices[0].text, 'Paris');
     contains(texts.choices[1].text, 'Rome');
-    // "Hello world" in cl100k_base, the encoding of this model.
-    const tokens = await client.completions.create({ model: INSTRUCT, prompt: [9906, 1917], max_tokens: 5, ...GREEDY });
-    const words = await client.completions.create({ model: INSTRUCT, prompt: 'Hello world', max_tokens: 5, ...GREEDY });
+    // "One, two, three," in cl100k_base, the encoding of this model.
+    const tokens = await client.completions.create({ model: INSTRUCT, prompt: [4054, 11, 1403, 11, 2380, 11], max_tokens: 5, ...GREEDY });
+    const words = await client.completions.create({ model: INSTRUCT, prompt: 'One, two, three,', max_tokens: 5, ...GREEDY });
     assert.equal(tokens.choices[0].text, words.choices[0].text);
   },
 

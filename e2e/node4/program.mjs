@@ -8,7 +8,7 @@ import { addsUp, contains, cosine, raises, run } from './check.mjs';
 
 const client = new OpenAI({ maxRetries: 0 });
 const GREEDY = { temperature: 0, seed: 11 };
-const QUESTION = [{ role: 'user', content: 'Name the capitals of France and Italy.' }];
+const QUESTION = [{ role: 'user', content: 'Count from 1 to 9 in digits, separated by commas, nothing else.' }];
 
 await run({
   async chat() {

@@ -12,6 +12,7 @@ from check import adds_up, contains, cosine, equal, raises, run
 client = OpenAI()
 
 GREEDY = {"temperature": 0, "seed": 11}
+COUNT = "Count from 1 to 9 in digits, separated by commas, nothing else."
 
 
 def user(text):
@@ -62,8 +63,8 @@ def check_json_mode():
 
 
 def check_stream():
-    whole = chat("Name the capitals of France and Italy.", max_tokens=30, **GREEDY)
-    chunks = list(chat("Name the capitals of France and Italy.", max_tokens=30, stream=True, **GREEDY))
+    whole = chat(COUNT, max_tokens=30, **GREEDY)
+    chunks = list(chat(COUNT, max_tokens=30, stream=True, **GREEDY))
     equal("".join(c.choices[0].delta.content or "" for c in chunks), whole.choices[0].message.content)
     equal(chunks[0].choices[0].delta.role, "assistant")
     assert chunks[-1].choices[0].finish_reason in ("stop", "length"), chunks[-1]
@@ -90,12 +91,12 @@ async def check_async():
 
 def check_completions():
     answer = client.completions.create(
-        model="gpt-3.5-turbo-instruct", prompt="The capital of France is", max_tokens=4, logprobs=1, **GREEDY
+        model="gpt-3.5-turbo-instruct", prompt="One, two, three,", max_tokens=4, logprobs=1, **GREEDY
     )
-    contains(answer.choices[0].text, "Paris")
+    contains(answer.choices[0].text, "four")
     equal("".join(answer.choices[0].logprobs.tokens), answer.choices[0].text)
     pieces = client.completions.create(
-        model="gpt-3.5-turbo-instruct", prompt="The capital of France is", max_tokens=4, stream=True, **GREEDY
+        model="gpt-3.5-turbo-instruct", prompt="One, two, three,", max_tokens=4, stream=True, **GREEDY
     )
     equal("".join(p.choices[0].text for p in pieces), answer.choices[0].text)
 

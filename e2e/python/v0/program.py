@@ -81,7 +81,7 @@ def check_parameters():
 
 
 def check_stream():
-    question = [user("Name the capitals of France and Italy.")]
+    question = [user("Count from 1 to 9 in digits, separated by commas, nothing else.")]
     text, roles, ends = "", [], []
     for chunk in chat(question, stream=True, max_tokens=30, **GREEDY):
         equal(chunk["object"], "chat.completion.chunk")
@@ -91,7 +91,7 @@ def check_stream():
         ends += [choice["finish_reason"]] if choice["finish_reason"] else []
     equal((roles, len(ends)), (["assistant"], 1))
     equal(text, chat(question, max_tokens=30, **GREEDY)["choices"][0]["message"]["content"])
-    contains(text, "Paris")
+    contains(text, "5")
 
 
 async def check_async():
@@ -114,9 +114,9 @@ async def check_async():
 
 
 def check_completion():
-    answer = openai.Completion.create(model="text-davinci-003", prompt="The capital of France is", max_tokens=4, **GREEDY)
+    answer = openai.Completion.create(model="text-davinci-003", prompt="One, two, three,", max_tokens=4, **GREEDY)
     equal((answer["object"], answer["model"]), ("text_completion", "text-davinci-003"))
-    contains(answer["choices"][0]["text"], "Paris")
+    contains(answer["choices"][0]["text"], "four")
     adds_up(answer["usage"])
     both = openai.Completion.create(
         model="gpt-3.5-turbo-instruct", prompt=["One, two,", "Red, green,"], max_tokens=3, logprobs=2, echo=False, best_of=1
@@ -124,7 +124,7 @@ def check_completion():
     equal([c["index"] for c in both["choices"]], [0, 1])
     assert all(p <= 0 for c in both["choices"] for p in c["logprobs"]["token_logprobs"]), both
     pieces = openai.Completion.create(
-        model="text-davinci-003", prompt="The capital of France is", max_tokens=4, stream=True, **GREEDY
+        model="text-davinci-003", prompt="One, two, three,", max_tokens=4, stream=True, **GREEDY
     )
     equal("".join(p["choices"][0]["text"] for p in pieces), answer["choices"][0]["text"])
 
