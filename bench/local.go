@@ -39,11 +39,11 @@ func measureLocal(ctx context.Context, o options, r *report) error {
 	if err != nil {
 		return err
 	}
-	defer s.stop()
+	defer s.Stop()
 	r.Engine = strings.TrimSpace(lease.Model.Engine + " " + lease.EngineVersion)
 	r.Model = lease.Model.ID
 
-	floor, product := newTarget(lease.URL, lease.Key), newTarget(s.url, s.key)
+	floor, product := newTarget(lease.URL, lease.Key), newTarget(s.URL, s.Key)
 	pairs, tokens, firsts := 20, 128, 100
 	if o.quick {
 		pairs, tokens, firsts = 3, 32, 10

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/everpoint/everpoint/internal/measure"
 )
 
 type options struct {
@@ -52,7 +54,7 @@ type part struct {
 }
 
 func run(ctx context.Context, o options) error {
-	r := &report{Machine: describeMachine(), Started: time.Now().UTC(), Commit: commit(), Go: runtime.Version(), Quick: o.quick}
+	r := &report{Machine: describeMachine(), Started: time.Now().UTC(), Commit: measure.Commit(), Go: runtime.Version(), Quick: o.quick}
 	parts := []part{{"start", measureStart}, {"scripted", measureScripted}, {"local", measureLocal}}
 	ran := 0
 	for _, p := range parts {
@@ -84,7 +86,7 @@ func run(ctx context.Context, o options) error {
 	if ran < len(parts) {
 		return fmt.Errorf("the figures in %s are those of all parts; leave --only out", o.docs)
 	}
-	return r.update(o.docs)
+	return measure.UpdateFigures(o.docs, "bench", r.table())
 }
 
 // progressf tells the person who waits what is going on.

@@ -2,11 +2,9 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
@@ -106,14 +104,6 @@ func loadAverage() string {
 	return first
 }
 
-func commit() string {
-	out, err := exec.Command("git", "describe", "--always", "--dirty").Output() //nolint:noctx // takes no time
-	if err != nil {
-		return "unknown"
-	}
-	return strings.TrimSpace(string(out))
-}
-
 // table is the report as Markdown, which reads well in a terminal too.
 func (r *report) table() string {
 	var b strings.Builder
@@ -178,26 +168,6 @@ func number(v float64) string {
 		return fmt.Sprintf("%.2f", v)
 	}
 	return fmt.Sprintf("%.3f", v)
-}
-
-// The part of the docs that a run rewrites stands between these lines.
-const (
-	figuresStart = "<!-- figures: written by make bench -->"
-	figuresEnd   = "<!-- end of figures -->"
-)
-
-// update replaces the figures of a file.
-func (r *report) update(path string) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	before, rest, ok := strings.Cut(string(text), figuresStart)
-	_, after, ok2 := strings.Cut(rest, figuresEnd)
-	if !ok || !ok2 {
-		return errors.New(path + " has no lines that mark its figures")
-	}
-	return os.WriteFile(path, []byte(before+figuresStart+"\n"+r.table()+figuresEnd+after), 0o644)
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -18,14 +18,14 @@ func measureScripted(ctx context.Context, o options, r *report) error {
 	if err != nil {
 		return err
 	}
-	defer engine.stop()
+	defer engine.Stop()
 	s, err := startServer(ctx, o, dir, fmt.Sprintf("log: {level: warn}\nengines: {offline: true}\nmodels: {chat: bench, names: {bench: {url: %q, kind: chat, context: 16384}}}\n", url))
 	if err != nil {
 		return err
 	}
-	defer s.stop()
+	defer s.Stop()
 
-	floor, product := newTarget(url, ""), newTarget(s.url, s.key)
+	floor, product := newTarget(url, ""), newTarget(s.URL, s.Key)
 	turns, length := 3, 10*time.Second
 	if o.quick {
 		turns, length = 2, 2*time.Second
@@ -38,7 +38,7 @@ func measureScripted(ctx context.Context, o options, r *report) error {
 	} {
 		progressf("%s at %d requests per second, %d × %s each", w.name, o.rate, turns, length)
 		var direct, through load
-		cpuBefore, err := s.cpu()
+		cpuBefore, err := cpu(s.Process)
 		if err != nil {
 			return err
 		}
@@ -59,17 +59,17 @@ func measureScripted(ctx context.Context, o options, r *report) error {
 				side.l.add(l)
 			}
 		}
-		cpuAfter, err := s.cpu()
+		cpuAfter, err := cpu(s.Process)
 		if err != nil {
 			return err
 		}
 		r.addLoad(w.name, o.rate, direct, through, (cpuAfter-cpuBefore)/time.Duration(through.sent+o.rate))
 	}
-	resident, err := s.resident()
+	rss, err := resident(s.Process)
 	if err != nil {
 		return err
 	}
-	mb := float64(resident) / (1 << 20)
+	mb := float64(rss) / (1 << 20)
 	r.add(figure{Name: "memory of the server after that load (RSS)", Product: mb, Unit: "MiB", Goal: "≤ 64", missed: mb - 64})
 	return nil
 }

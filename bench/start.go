@@ -29,7 +29,7 @@ func measureStart(ctx context.Context, o options, r *report) error {
 				return err
 			}
 			*list = append(*list, time.Since(began))
-			s.stop()
+			s.Stop()
 		}
 	}
 	r.add(figure{Name: "start to listening, new data folder", Product: ms(median(fresh)), Unit: "ms", Goal: "≤ 100", missed: ms(median(fresh)) - 100,

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/everpoint/everpoint/internal/measure"
 )
 
 //go:embed cases.json
@@ -95,18 +97,23 @@ func run(ctx context.Context, o options) error {
 		return errors.New("the figures in the docs are those of all cases; leave --only out")
 	}
 	if o.url == "" {
-		s, err := startServer(ctx, o.binary)
+		dir, err := os.MkdirTemp("", "everpoint-eval-")
 		if err != nil {
 			return err
 		}
-		defer s.stop()
-		o.url, o.key = s.url, s.key
+		defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+		s, err := measure.StartServer(ctx, o.binary, dir, nil, "--small")
+		if err != nil {
+			return err
+		}
+		defer s.Stop()
+		o.url, o.key = s.URL, s.Key
 	}
 	c := &client{options: o}
 	if err := c.warmUp(ctx); err != nil {
 		return err
 	}
-	started, at := time.Now(), commit() // it may change while this runs
+	started, at := time.Now(), measure.Commit() // it may change while this runs
 	results, err := askAll(ctx, c, cases)
 	if err != nil {
 		return err

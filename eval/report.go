@@ -1,18 +1,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"strings"
 	"time"
-)
 
-// The part of the docs that a run rewrites stands between these lines.
-const (
-	figuresStart = "<!-- figures: written by make eval-json -->"
-	figuresEnd   = "<!-- end of figures -->"
+	"github.com/everpoint/everpoint/internal/measure"
 )
 
 // tally counts the valid replies of a group of cases.
@@ -68,27 +61,5 @@ func report(o options, results []result, commit string, took time.Duration) erro
 	if o.docs == "" {
 		return nil
 	}
-	return updateDocs(o.docs, fmt.Sprintf("%s, commit %s. %s", time.Now().UTC().Format(time.DateOnly), commit, b.String()))
-}
-
-// updateDocs replaces the figures of a file.
-func updateDocs(path, figures string) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	before, rest, ok := strings.Cut(string(text), figuresStart)
-	_, after, ok2 := strings.Cut(rest, figuresEnd)
-	if !ok || !ok2 {
-		return errors.New(path + " has no lines that mark its figures")
-	}
-	return os.WriteFile(path, []byte(before+figuresStart+"\n"+strings.TrimRight(figures, "\n")+"\n"+figuresEnd+after), 0o644)
-}
-
-func commit() string {
-	out, err := exec.Command("git", "describe", "--always", "--dirty").Output() //nolint:noctx // takes no time
-	if err != nil {
-		return "unknown"
-	}
-	return strings.TrimSpace(string(out))
+	return measure.UpdateFigures(o.docs, "eval-json", fmt.Sprintf("%s, commit %s. %s", time.Now().UTC().Format(time.DateOnly), commit, b.String()))
 }
