@@ -28,20 +28,24 @@ func (u *Upstream) Chat(ctx context.Context, t *Target, r ChatRequest) iter.Seq2
 	for i, m := range r.Messages {
 		messages[i] = engineMessage{Role: m.Role, Content: m.Text}
 	}
+	shared := once(func(l lease) (engineRequest, error) {
+		if err := u.checkChatContext(ctx, l, t, messages, r.Sampling.MaxTokens); err != nil {
+			return engineRequest{}, err
+		}
+		e, err := u.sampling(ctx, l, t, &r.Sampling)
+		e.Messages, e.Grammar = messages, r.Grammar
+		if r.Sampling.Logprobs {
+			// With 0 the engine tells none at all; the extra one is cut off by the caller's count.
+			e.Logprobs, e.TopLogprobs = true, max(1, r.Sampling.TopLogprobs)
+		}
+		return e, err
+	})
 	choices := make([]func(context.Context) iter.Seq2[Event, error], r.N)
 	for i := range choices {
 		choices[i] = func(ctx context.Context) iter.Seq2[Event, error] {
 			return u.generate(ctx, t, "/v1/chat/completions", i, func(l lease) (engineRequest, error) {
-				if err := u.checkChatContext(ctx, l, t, messages, r.Sampling.MaxTokens); err != nil {
-					return engineRequest{}, err
-				}
-				e, err := u.sampling(ctx, l, t, &r.Sampling)
-				e.Messages, e.Seed = messages, seedOf(r.Sampling.Seed, i)
-				if r.Sampling.Logprobs {
-					// With 0 the engine tells none at all; the extra one is cut off by the caller's count.
-					e.Logprobs, e.TopLogprobs = true, max(1, r.Sampling.TopLogprobs)
-				}
-				e.Grammar = r.Grammar
+				e, err := shared(l)
+				e.Seed = seedOf(r.Sampling.Seed, i)
 				return e, err
 			})
 		}

@@ -32,15 +32,28 @@ func (u *Upstream) Complete(ctx context.Context, t *Target, r CompletionRequest)
 		return failed(apierror.Invalidf("suffix", "unsupported_parameter",
 			"Unsupported parameter: 'suffix' is not supported with this model. Use a model that can fill in the middle, such as qwen2.5-coder-1.5b-instruct."))
 	}
+	sampling := once(func(l lease) (engineRequest, error) { return u.sampling(ctx, l, t, &r.Sampling) })
 	var choices []func(context.Context) iter.Seq2[Event, error]
 	for p, prompt := range r.Prompts {
+		shared := once(func(l lease) (engineRequest, error) {
+			text, err := u.enginePrompt(ctx, l, t, r, prompt, p)
+			if err != nil {
+				return engineRequest{}, err
+			}
+			if err := u.checkContext(ctx, l, t, text, r.Sampling.MaxTokens); err != nil {
+				return engineRequest{}, err
+			}
+			e, err := sampling(l)
+			e.Prompt = text
+			return e, err
+		})
 		if r.BestOf > r.N {
-			choices = append(choices, func(ctx context.Context) iter.Seq2[Event, error] { return u.bestOf(ctx, t, r, p) })
+			choices = append(choices, func(ctx context.Context) iter.Seq2[Event, error] { return u.bestOf(ctx, t, r, shared, p) })
 			continue
 		}
 		for i := range r.N {
 			choices = append(choices, func(ctx context.Context) iter.Seq2[Event, error] {
-				return u.complete(ctx, t, r, prompt, p, p*r.N+i, r.Sampling.Logprobs)
+				return u.complete(ctx, t, r.Sampling, shared, p*r.N+i)
 			})
 		}
 	}
@@ -51,20 +64,13 @@ func failed(err error) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) { yield(Event{}, err) }
 }
 
-// complete runs one choice of one prompt.
-func (u *Upstream) complete(ctx context.Context, t *Target, r CompletionRequest, prompt openai.Prompt, index, choice int, logprobs bool) iter.Seq2[Event, error] {
+// complete runs one choice of one prompt; shared is what it has in common with the prompt's other choices.
+func (u *Upstream) complete(ctx context.Context, t *Target, s Sampling, shared func(lease) (engineRequest, error), choice int) iter.Seq2[Event, error] {
 	return u.generate(ctx, t, "/v1/completions", choice, func(l lease) (engineRequest, error) {
-		text, err := u.enginePrompt(ctx, l, t, r, prompt, index)
-		if err != nil {
-			return engineRequest{}, err
-		}
-		if err := u.checkContext(ctx, l, t, text, r.Sampling.MaxTokens); err != nil {
-			return engineRequest{}, err
-		}
-		e, err := u.sampling(ctx, l, t, &r.Sampling)
-		e.Prompt, e.Seed = text, seedOf(r.Sampling.Seed, choice)
-		if logprobs {
-			e.Logprobs = max(1, r.Sampling.TopLogprobs)
+		e, err := shared(l)
+		e.Seed = seedOf(s.Seed, choice)
+		if s.Logprobs {
+			e.Logprobs = max(1, s.TopLogprobs)
 		}
 		return e, err
 	})
@@ -116,12 +122,14 @@ func (u *Upstream) checkContext(ctx context.Context, l lease, t *Target, prompt 
 
 // bestOf makes BestOf texts for one prompt, keeps the N with the highest log probability per token and yields them
 // whole. The tokens of all of them are counted.
-func (u *Upstream) bestOf(ctx context.Context, t *Target, r CompletionRequest, p int) iter.Seq2[Event, error] {
+func (u *Upstream) bestOf(ctx context.Context, t *Target, r CompletionRequest, shared func(lease) (engineRequest, error), p int) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
+		scored := r.Sampling
+		scored.Logprobs = true
 		choices := make([]func(context.Context) iter.Seq2[Event, error], r.BestOf)
 		for i := range choices {
 			choices[i] = func(ctx context.Context) iter.Seq2[Event, error] {
-				return u.complete(ctx, t, r, r.Prompts[p], p, i, true)
+				return u.complete(ctx, t, scored, shared, i)
 			}
 		}
 		made := make([]completion, r.BestOf)

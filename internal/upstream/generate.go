@@ -82,6 +82,18 @@ type engineChunk struct {
 	Error json.RawMessage `json:"error"`
 }
 
+// once makes what the choices of a request share when the first of them has a place at the engine, and gives it to all.
+// What it asks of the engine, such as the tokens of a logit_bias, is asked once then.
+func once(make func(lease) (engineRequest, error)) func(lease) (engineRequest, error) {
+	var done sync.Once
+	var r engineRequest
+	var err error
+	return func(l lease) (engineRequest, error) {
+		done.Do(func() { r, err = make(l) })
+		return r, err
+	}
+}
+
 // sampling fills in the fields that both endpoints share. Each choice of a seeded request has a seed of its own.
 func (u *Upstream) sampling(ctx context.Context, l lease, t *Target, s *Sampling) (engineRequest, error) {
 	r := engineRequest{
@@ -294,9 +306,6 @@ func merge(ctx context.Context, choices []func(context.Context) iter.Seq2[Event,
 		}
 	}
 }
-
-// ContextLength gives the tokens that one answer of the target may have, prompt included; 0 when only the engine knows.
-func (t *Target) ContextLength() int { return t.context }
 
 // contextError is the vendor's answer to a chat prompt that does not fit, or that leaves no room for the tokens asked for.
 func contextError(limit, prompt, completion int, noun string) error {

@@ -1,13 +1,17 @@
 package upstream
 
-import "github.com/tiktoken-go/tokenizer"
+import (
+	"github.com/tiktoken-go/tokenizer"
+
+	"github.com/everpoint/everpoint/internal/engines"
+)
 
 // The kinds of model names. A local chat model serves chat and completion; a vendor's name serves only its own kind, as
 // it does there.
 const (
-	KindChat       = "chat"
+	KindChat       = engines.KindChat
 	KindCompletion = "completion"
-	KindEmbedding  = "embedding"
+	KindEmbedding  = engines.KindEmbedding
 )
 
 // vendorName is a model name of the vendor that leads to a local model of its kind.

@@ -282,6 +282,37 @@ func TestLogitBias(t *testing.T) {
 	}
 }
 
+// TestSharedIsAskedOnce shows that choices share what has to be asked of the engine before they start.
+func TestSharedIsAskedOnce(t *testing.T) {
+	t.Parallel()
+	count := func(b *bench, path string) (n int) {
+		for _, p := range b.paths() {
+			if p == path {
+				n++
+			}
+		}
+		return n
+	}
+	sampling := Sampling{LogitBias: map[string]float64{"1820": 1}, MaxTokens: 2}
+	b := newBench(t, fakeengine.Script{})
+	r := ChatRequest{Messages: []Message{{Role: "user", Text: strings.Repeat("word ", 100)}}, N: 5, Sampling: sampling}
+	if _, err := collect(b.Chat(t.Context(), b.route(t, "gpt-4", KindChat), r), 5); err != nil {
+		t.Fatal(err)
+	}
+	if a, n, k := count(b, "/v1/chat/completions"), count(b, "/apply-template"), count(b, "/tokenize"); a != 5 || n != 1 || k != 2 {
+		t.Errorf("5 answers: %d asked, %d prompts made, %d texts tokenized, want 5, 1 and 2", a, n, k)
+	}
+	b = newBench(t, fakeengine.Script{})
+	if _, err := collect(b.Complete(t.Context(), b.route(t, "gpt-3.5-turbo-instruct", KindCompletion), CompletionRequest{
+		Prompts: []openai.Prompt{{Text: "a"}, {Text: "b"}}, N: 1, BestOf: 3, Sampling: sampling,
+	}), 2); err != nil {
+		t.Fatal(err)
+	}
+	if a, k := count(b, "/v1/completions"), count(b, "/tokenize"); a != 6 || k != 1 {
+		t.Errorf("6 texts: %d asked, %d texts tokenized, want 6 and 1", a, k)
+	}
+}
+
 func TestChatContext(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, fakeengine.Script{})
