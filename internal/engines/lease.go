@@ -20,7 +20,7 @@ type Lease struct {
 	URL           string // base of the engine's HTTP server on loopback, without a slash at the end
 	Key           string // bearer key that the engine demands
 	Model         Model
-	EngineVersion string // what the engine calls itself; part of system_fingerprint
+	EngineVersion string // what the engine calls itself
 
 	supervisor *Supervisor
 	engine     *engine

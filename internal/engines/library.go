@@ -74,7 +74,6 @@ type Progress struct {
 type EngineCommand struct {
 	Kind    string // "llama-server" or "xllamacpp"
 	Path    string // the llama-server binary, or the Python that has xllamacpp
-	Script  string // the worker that Python runs; the supervisor writes it, Library leaves it empty
 	Version string // what the engine calls itself; part of system_fingerprint
 }
 

@@ -14,7 +14,7 @@ import (
 
 // createChatCompletion answers a conversation, whole or as a stream.
 func (a *API) createChatCompletion(w http.ResponseWriter, r *http.Request) error {
-	req, err := decode[openai.ChatCompletionRequest](a, w, r, "createChatCompletion")
+	req, err := decode[openai.ChatCompletionRequest](a, r, "createChatCompletion")
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ const defaultMaxTokens = 16
 
 // createCompletion continues texts, whole or as a stream.
 func (a *API) createCompletion(w http.ResponseWriter, r *http.Request) error {
-	req, err := decode[openai.CompletionRequest](a, w, r, "createCompletion")
+	req, err := decode[openai.CompletionRequest](a, r, "createCompletion")
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"encoding/base64"
 	"encoding/binary"
-	"fmt"
 	"math"
 	"net/http"
 
@@ -14,7 +13,7 @@ import (
 
 // createEmbedding turns texts into vectors.
 func (a *API) createEmbedding(w http.ResponseWriter, r *http.Request) error {
-	req, err := decode[openai.EmbeddingRequest](a, w, r, "createEmbedding")
+	req, err := decode[openai.EmbeddingRequest](a, r, "createEmbedding")
 	if err != nil {
 		return err
 	}
@@ -59,30 +58,3 @@ func base64Floats(v []float32) string {
 	}
 	return base64.StdEncoding.EncodeToString(raw)
 }
-
-// route finds the target of a model name and tells it to the client and to the log.
-func (a *API) route(w http.ResponseWriter, r *http.Request, model, kind string) (*upstream.Target, error) {
-	target, err := a.upstream.Route(model, kind)
-	if err != nil {
-		return nil, err
-	}
-	setModel(r.Context(), model)
-	setTarget(w, r, target.Model)
-	return target, nil
-}
-
-// number gives the value of an optional number, or what stands for its absence.
-func number[T any](p *T, absent T) T {
-	if p == nil {
-		return absent
-	}
-	return *p
-}
-
-// unsupported is the vendor's refusal of a parameter that a model does not have.
-func unsupported(param string) error {
-	return apierror.Invalidf(param, "unsupported_parameter", "Unsupported parameter: '%s' is not supported with this model.", param)
-}
-
-// index writes the JSON path of an element.
-func index(param string, i int) string { return fmt.Sprintf("%s[%d]", param, i) }

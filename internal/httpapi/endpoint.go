@@ -13,11 +13,12 @@ import (
 
 	"github.com/everpoint/everpoint/internal/apierror"
 	"github.com/everpoint/everpoint/internal/contract"
+	"github.com/everpoint/everpoint/internal/upstream"
 )
 
 // decode reads the JSON body of an operation: its size, encoding and nesting are bounded, it must keep the contract, and
 // names that the contract does not know are refused. Its errors are *apierror.Error.
-func decode[T any](a *API, w http.ResponseWriter, r *http.Request, operationID string) (*T, error) {
+func decode[T any](a *API, r *http.Request, operationID string) (*T, error) {
 	body, err := a.readJSON(r)
 	if err != nil {
 		return nil, err
@@ -148,3 +149,30 @@ func marshal(v any) ([]byte, error) {
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
+
+// route finds the target of a model name and tells it to the client and to the log.
+func (a *API) route(w http.ResponseWriter, r *http.Request, model, kind string) (*upstream.Target, error) {
+	target, err := a.upstream.Route(model, kind)
+	if err != nil {
+		return nil, err
+	}
+	setModel(r.Context(), model)
+	setTarget(w, r, target.Model)
+	return target, nil
+}
+
+// number gives the value of an optional number, or what stands for its absence.
+func number[T any](p *T, absent T) T {
+	if p == nil {
+		return absent
+	}
+	return *p
+}
+
+// unsupported is the vendor's refusal of a parameter that a model does not have.
+func unsupported(param string) error {
+	return apierror.Invalidf(param, "unsupported_parameter", "Unsupported parameter: '%s' is not supported with this model.", param)
+}
+
+// index writes the JSON path of an element.
+func index(param string, i int) string { return fmt.Sprintf("%s[%d]", param, i) }

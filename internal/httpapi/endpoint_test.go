@@ -33,7 +33,7 @@ func FuzzDecode(f *testing.F) {
 func checkDecode[T any](t *testing.T, a *API, operation, body string) {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))
-	req, err := decode[T](a, httptest.NewRecorder(), r, operation)
+	req, err := decode[T](a, r, operation)
 	if e, ok := apierror.As(err); err != nil && (!ok || e.Status < 400 || e.Status > 499 || e.Message == "") {
 		t.Errorf("%s: the error is not for clients: %v", operation, err)
 	}

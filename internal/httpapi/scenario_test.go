@@ -181,7 +181,7 @@ const echoOperation = "Getinputtokencounts"
 // echo answers with what a handler can know of its request.
 func echo(a **testServer) route {
 	return route{"POST /v1/echo", "echo", func(w http.ResponseWriter, r *http.Request) error {
-		req, err := decode[echoRequest]((*a).api, w, r, echoOperation)
+		req, err := decode[echoRequest]((*a).api, r, echoOperation)
 		if err != nil {
 			return err
 		}

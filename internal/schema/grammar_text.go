@@ -179,22 +179,29 @@ func repetition(re *syntax.Regexp) (low, high int, set *syntax.Regexp) {
 		re = rest[0]
 	}
 	switch re.Op {
-	case syntax.OpStar:
-		low, high = 0, -1
-	case syntax.OpPlus:
-		low, high = 1, -1
-	case syntax.OpQuest:
-		low, high = 0, 1
-	case syntax.OpRepeat:
-		low, high = re.Min, re.Max
+	case syntax.OpStar, syntax.OpPlus, syntax.OpQuest, syntax.OpRepeat:
 	default:
 		return 0, 0, nil
 	}
 	switch set = re.Sub[0]; set.Op {
 	case syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		low, high = times(re)
 		return low, high, set
 	}
 	return 0, 0, nil
+}
+
+// times gives how often a repeating expression repeats; high is -1 where there is no limit.
+func times(re *syntax.Regexp) (low, high int) {
+	switch re.Op {
+	case syntax.OpStar:
+		return 0, -1
+	case syntax.OpPlus:
+		return 1, -1
+	case syntax.OpQuest:
+		return 0, 1
+	}
+	return re.Min, re.Max
 }
 
 // expression translates a regular expression without anchors. The result can stand in a sequence.
@@ -222,15 +229,7 @@ func (g *grammar) expression(re *syntax.Regexp) (string, bool) {
 		if !ok || body == "" || nullable(re.Sub[0]) {
 			return "", ok && body == "" // repeating what may be empty has no end
 		}
-		low, high := re.Min, re.Max
-		switch re.Op {
-		case syntax.OpStar:
-			low, high = 0, -1
-		case syntax.OpPlus:
-			low, high = 1, -1
-		case syntax.OpQuest:
-			low, high = 0, 1
-		}
+		low, high := times(re)
 		return g.repeat(g.rule(body), low, high), true
 	case syntax.OpConcat:
 		var parts []string
